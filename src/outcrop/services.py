@@ -1,0 +1,29 @@
+"""What is made once, shared by every request and closed once.
+
+Knows the parts by type only; `app.py` puts them together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .catalog import Catalog
+from .config import Settings
+from .engines.pool import Engines
+from .inference import Inference
+from .invocation_log import InvocationLog
+from .keys import Keys
+from .store.records import Records
+from .telemetry import Telemetry
+
+
+@dataclass(slots=True)
+class Services:
+    settings: Settings
+    records: Records
+    keys: Keys
+    catalog: Catalog
+    engines: Engines
+    inference: Inference
+    telemetry: Telemetry
+    invocation_log: InvocationLog

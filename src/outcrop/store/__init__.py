@@ -1,0 +1,1 @@
+"""What is kept: records (SQLite or Postgres) and objects (files or S3)."""

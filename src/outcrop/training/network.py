@@ -1,0 +1,192 @@
+"""A decoder-only transformer of the Qwen3/Llama shape, with the weight names of Hugging Face folders.
+
+Knows nothing of data, optimisers or files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The numbers that fix a model; the field names are those of a Hugging Face ``config.json``."""
+
+    vocab_size: int = 4096
+    hidden_size: int = 192
+    num_hidden_layers: int = 8
+    num_attention_heads: int = 6
+    num_key_value_heads: int = 2
+    head_dim: int = 32
+    intermediate_size: int = 512
+    max_position_embeddings: int = 2048
+    rope_theta: float = 10_000.0
+    rms_norm_eps: float = 1e-6
+    qk_norm: bool = True
+    tie_word_embeddings: bool = True
+
+    @classmethod
+    def of_depth(cls, depth: int, vocab_size: int, **changes: object) -> Shape:
+        """The one dial: every other number follows from the number of layers (8 -> 4M, 12 -> 13M, 24 -> 110M)."""
+        width = 32 * max(4, round(depth * 0.75))
+        heads = width // 32 if width < 512 else width // 64
+        numbers = dict(
+            vocab_size=vocab_size,
+            hidden_size=width,
+            num_hidden_layers=depth,
+            num_attention_heads=heads,
+            num_key_value_heads=next(n for n in (heads // 3, heads // 2, heads) if n and heads % n == 0),
+            head_dim=width // heads,
+            intermediate_size=-(-width * 8 // 3 // 64) * 64,
+        )
+        return cls(**{**numbers, **changes})
+
+    def to_dict(self) -> dict:
+        """Every number by its name, ready for JSON."""
+        return asdict(self)
+
+
+class RMSNorm(nn.Module):
+    """Scale to unit root mean square, then by a learnt weight (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, eps: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+
+
+def rotary(positions: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines for rotary positions, each [positions, head_dim] (Su et al. 2021)."""
+    frequencies = theta ** (-torch.arange(0, head_dim, 2).float() / head_dim)
+    angles = torch.outer(torch.arange(positions).float(), frequencies).repeat(1, 2)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn each (i, i + head_dim/2) pair by its position's angle."""
+    low, high = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-high, low), dim=-1) * sin
+
+
+class Attention(nn.Module):
+    """Grouped-query attention with an optional norm on queries and keys."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.head_dim, width = shape.head_dim, shape.hidden_size
+        queries, keys = shape.num_attention_heads * self.head_dim, shape.num_key_value_heads * self.head_dim
+        self.repeat = shape.num_attention_heads // shape.num_key_value_heads
+        self.q_proj = nn.Linear(width, queries, bias=False)
+        self.k_proj = nn.Linear(width, keys, bias=False)
+        self.v_proj = nn.Linear(width, keys, bias=False)
+        self.o_proj = nn.Linear(queries, width, bias=False)
+        if shape.qk_norm:
+            self.q_norm = RMSNorm(self.head_dim, shape.rms_norm_eps)
+            self.k_norm = RMSNorm(self.head_dim, shape.rms_norm_eps)
+        self.qk_norm = shape.qk_norm
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
+        q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)) for p in (self.q_proj, self.k_proj, self.v_proj))
+        if self.qk_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = (t.transpose(1, 2) for t in (q, k, v))
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        k, v = (t.repeat_interleave(self.repeat, dim=1) for t in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        return self.o_proj(y.transpose(1, 2).flatten(2))
+
+
+class MLP(nn.Module):
+    """SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.gate_proj = nn.Linear(shape.hidden_size, shape.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(shape.hidden_size, shape.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(shape.intermediate_size, shape.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Block(nn.Module):
+    """Attention, then the MLP, each on a normed copy added back."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.input_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
+        self.self_attn = Attention(shape)
+        self.post_attention_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
+        self.mlp = MLP(shape)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Trunk(nn.Module):
+    """Token ids to the last hidden states: everything but the output head."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(shape.vocab_size, shape.hidden_size)
+        self.layers = nn.ModuleList(Block(shape) for _ in range(shape.num_hidden_layers))
+        self.norm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
+        cos, sin = rotary(shape.max_position_embeddings, shape.head_dim, shape.rope_theta)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = self.embed_tokens(ids)
+        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
+        for layer in self.layers:
+            x = layer(x, cos, sin, mask)
+        return self.norm(x)
+
+
+class Transformer(nn.Module):
+    """The trunk and its output head (tied to the embedding, or a matrix of its own)."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.shape = shape
+        self.model = Trunk(shape)
+        self.lm_head = nn.Linear(shape.hidden_size, shape.vocab_size, bias=False)
+        self.apply(_initialise)
+        for layer in self.model.layers:
+            nn.init.zeros_(layer.self_attn.o_proj.weight)
+            nn.init.zeros_(layer.mlp.down_proj.weight)
+        if shape.tie_word_embeddings:
+            self.lm_head.weight = self.model.embed_tokens.weight
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits [batch, length, vocab] for ids [batch, length]."""
+        return self.lm_head(self.model(ids, mask))
+
+    def loss(self, ids: Tensor, targets: Tensor, weights: Tensor, mask: Tensor | None) -> Tensor:
+        """Summed cross-entropy in nats over the positions of weight > 0; the head is computed only for those."""
+        chosen = weights > 0
+        logits = self.lm_head(self.model(ids, mask)[chosen]).float()
+        losses = F.cross_entropy(logits, targets[chosen], reduction="none")
+        return (losses * weights[chosen]).sum()
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=module.in_features**-0.5)
+    if isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
+
+
+def document_mask(documents: Tensor) -> Tensor:
+    """Causal attention inside each packed document: [batch, 1, length, length] bool from ids [batch, length]."""
+    length = documents.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=documents.device).tril()
+    return (documents[:, None, :, None] == documents[:, None, None, :]) & causal

@@ -1,0 +1,78 @@
+"""The house language: a turn in, deltas out, in the very shapes of Converse and ConverseStream.
+
+Knows nothing of engines, HTTP or other APIs' bodies. A dialect reads its body into a `Turn` and writes from a `Reply`
+or from `Delta`s; an engine takes a `Turn` and yields `Delta`s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, TypedDict
+
+Block = dict[str, Any]
+"""One ContentBlock: exactly one of text, image, document, toolUse, toolResult, reasoningContent, cachePoint, ..."""
+
+Delta = dict[str, Any]
+"""One ConverseStream event: exactly one of messageStart, contentBlockStart, contentBlockDelta, contentBlockStop,
+messageStop, metadata. A stream is messageStart, blocks in order of contentBlockIndex, messageStop, metadata."""
+
+
+class Message(TypedDict):
+    role: str
+    content: list[Block]
+
+
+class Turn(TypedDict, total=False):
+    """What a model is asked: the members of a Converse request that reach the model."""
+
+    messages: list[Message]
+    system: list[Block]
+    inferenceConfig: dict[str, Any]
+    toolConfig: dict[str, Any]
+    outputConfig: dict[str, Any]
+    additionalModelRequestFields: dict[str, Any]
+
+
+class Reply(TypedDict):
+    """A whole answer. `usage` is a TokenUsage, `metrics` holds latencyMs, `fields` what the engine said besides
+    (stop_sequence, logprobs, ...) for additionalModelResponseFields."""
+
+    message: Message
+    stopReason: str
+    usage: dict[str, int]
+    metrics: dict[str, int]
+    fields: dict[str, Any]
+
+
+class Blocks:
+    """Numbers the content blocks of a stream: opens, fills and closes them as an engine's pieces come in."""
+
+    def __init__(self) -> None:
+        self.index = -1
+        self.kind: str | None = None
+
+    def open(self, kind: str, start: dict[str, Any] | None = None) -> list[Delta]:
+        """Close the block under way and begin one of `kind` (`text`, `reasoningContent`, `toolUse`)."""
+        deltas = self.close()
+        self.index, self.kind = self.index + 1, kind
+        if start is not None:
+            deltas.append({"contentBlockStart": {"start": start, "contentBlockIndex": self.index}})
+        return deltas
+
+    def add(self, kind: str, delta: dict[str, Any]) -> list[Delta]:
+        """Append to a block of `kind`, opening one when another kind is under way."""
+        deltas = [] if self.kind == kind else self.open(kind)
+        deltas.append({"contentBlockDelta": {"delta": delta, "contentBlockIndex": self.index}})
+        return deltas
+
+    def close(self) -> list[Delta]:
+        if self.kind is None:
+            return []
+        self.kind = None
+        return [{"contentBlockStop": {"contentBlockIndex": self.index}}]
+
+
+async def gather(deltas: AsyncIterator[Delta]) -> Reply:
+    """Fold a stream of deltas into one reply. Tool inputs that are not JSON raise ValueError before this point:
+    an engine marks such an answer malformed_tool_use and sends its text instead."""
+    raise NotImplementedError
