@@ -1,0 +1,1 @@
+"""Alembic's scripts: how each schema version is made from the one before."""
