@@ -1,0 +1,10 @@
+"""From model folders to GGUF files: `convert` for Hugging Face folders, `convert_llama2c` for llama2.c files.
+
+Knows nothing of the catalog, of downloading or of engines. Every fault of the input is a ValueError that names the
+file and what is wrong; nothing in a folder is ever executed or unpickled.
+"""
+
+from .huggingface import convert
+from .llama2c import convert_llama2c
+
+__all__ = ["convert", "convert_llama2c"]
