@@ -173,7 +173,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """The driver opens no transactions of its own (isolation_level None): it would begin them late and upgrade locks."""
+    """Begin here: the driver's own way (isolation_level other than None) begins late and then upgrades its lock."""
     if statement := connection.get_execution_options().get("outcrop_begin", "BEGIN IMMEDIATE"):
         connection.exec_driver_sql(statement)
 
