@@ -41,6 +41,8 @@ def serve(model: Path, context: int = 512) -> Iterator[Engine]:
     params.n_ctx, params.n_parallel, params.warmup = context, 1, False
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.cpuparams.n_threads, params.cache_ram_mib, params.verbosity = 1, 0, 0
+    params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32  # keeps near ties apart
+    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     server = xllamacpp.Server(params)
     yield Engine(server.listening_address)
     del server

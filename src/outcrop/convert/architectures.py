@@ -59,6 +59,15 @@ DEFAULTS = {
 }
 
 
+ROPE_TYPES: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "linear": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
+    "yarn": ("factor", "original_max_position_embeddings"),
+}
+"""rope_type -> what config.json must give with it. transformers' others (dynamic, longrope) are refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The numbers of a config.json, with its class's defaults filled in."""
@@ -127,11 +136,17 @@ def _shape(values: dict[str, Any], row: Architecture) -> Shape:
 def _rope(values: Mapping[str, Any]) -> dict[str, Any]:
     # transformers 5 writes rope_parameters, with theta inside; before, rope_scaling beside rope_theta.
     rope = dict(values.get("rope_parameters") or values.get("rope_scaling") or {})
-    rope["rope_type"] = rope.get("rope_type") or rope.get("type") or "default"
-    if rope["rope_type"] not in ("default", "linear", "llama3", "yarn"):
-        raise ValueError(f"config.json: rope type {rope['rope_type']!r}; supported: default, linear, llama3, yarn")
-    if float(values.get("partial_rotary_factor") or rope.get("partial_rotary_factor") or 1.0) != 1.0:
-        raise ValueError("config.json: partial_rotary_factor is not supported for this architecture")
+    kind = rope["rope_type"] = rope.get("rope_type") or rope.get("type") or "default"
+    if kind not in ROPE_TYPES:
+        raise ValueError(f"config.json: rope type {kind!r} is not supported; supported: {', '.join(ROPE_TYPES)}")
+    missing = [key for key in ROPE_TYPES[kind] if rope.get(key) is None]
+    if missing:
+        raise ValueError(f"config.json: {kind} rope scaling without {', '.join(missing)}")
+    # llama.cpp computes yarn's attention factor itself, as the paper has it: 0.1 ln(factor) + 1.
+    if float(values.get("partial_rotary_factor") or rope.get("partial_rotary_factor") or 1.0) != 1.0 or any(
+        rope.get(key) is not None for key in ("attention_factor", "mscale", "mscale_all_dim")
+    ):
+        raise ValueError(f"config.json: this rope has no counterpart in llama.cpp: {rope}")
     return rope
 
 

@@ -87,10 +87,7 @@ def _read(tensor: weights.Tensor, heads: int) -> np.ndarray:
 
 
 def _rope_entry(shape: Shape) -> gguf_file.Entry:
-    try:
-        factors = architectures.llama3_factors(shape)
-    except KeyError as error:
-        raise ValueError(f"config.json: llama3 rope scaling without {error.args[0]}") from error
+    factors = architectures.llama3_factors(shape)
     return gguf_file.Entry("rope_freqs.weight", factors.shape, lambda: factors)
 
 
@@ -118,6 +115,7 @@ def _fill_rope_scaling(writer: gguf.GGUFWriter, shape: Shape) -> None:
         return
     writer.add_rope_scaling_type(kind)
     writer.add_rope_scaling_factor(float(shape.rope["factor"]))
-    original = shape.rope.get("original_max_position_embeddings")
-    if kind == gguf.RopeScalingType.YARN and original:
-        writer.add_rope_scaling_orig_ctx_len(int(original))
+    if kind == gguf.RopeScalingType.YARN:
+        writer.add_rope_scaling_orig_ctx_len(int(shape.rope["original_max_position_embeddings"]))
+        writer.add_rope_scaling_yarn_beta_fast(float(shape.rope.get("beta_fast") or 32))
+        writer.add_rope_scaling_yarn_beta_slow(float(shape.rope.get("beta_slow") or 1))
