@@ -31,6 +31,8 @@ class Settings:
     region: str = knob("us-east-1", "Region in ARNs and in the signature scope that `outcrop env` prints.")
     account_id: str = knob("000000000000", "Account number in ARNs.")
     database_url: str = knob("", "SQLAlchemy URL; empty means SQLite in the home folder.")
+    objects_url: str = knob("", "Where s3:// URLs live: empty means the home folder, `s3://` a real S3 (AWS_* variables).")
+    objects_endpoint: str = knob("", "Endpoint of an S3-compatible store, with objects_url = `s3://`.")
     model: str = knob("outcrop.pebble-v1", "Model loaded when the service starts; empty loads none.")
     engine: str = knob("auto", "`auto` (built llama-server if there is one, else the wheel), `wheel`, or a llama-server path.")
     engine_threads: int = knob(0, "Threads of each engine; 0 means the machine's cores.")

@@ -13,6 +13,7 @@ from .engines.pool import Engines
 from .inference import Inference
 from .invocation_log import InvocationLog
 from .keys import Keys
+from .store.objects import Objects
 from .store.records import Records
 from .telemetry import Telemetry
 
@@ -24,6 +25,7 @@ class Services:
     keys: Keys
     catalog: Catalog
     engines: Engines
+    objects: Objects
     inference: Inference
     telemetry: Telemetry
     invocation_log: InvocationLog

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, TypedDict
 
+import orjson
+
 Block = dict[str, Any]
 """One ContentBlock: exactly one of text, image, document, toolUse, toolResult, reasoningContent, cachePoint, ..."""
 
 Delta = dict[str, Any]
 """One ConverseStream event: exactly one of messageStart, contentBlockStart, contentBlockDelta, contentBlockStop,
-messageStop, metadata. A stream is messageStart, blocks in order of contentBlockIndex, messageStop, metadata."""
+messageStop, metadata. A stream is messageStart, blocks in order of contentBlockIndex, messageStop, metadata.
+Beyond Converse's own members messageStart may carry `usage` (inputTokens, as far as the engine has told by then),
+because other APIs say at the start what Converse says at the end."""
 
 
 class Message(TypedDict):
@@ -73,6 +77,59 @@ class Blocks:
 
 
 async def gather(deltas: AsyncIterator[Delta]) -> Reply:
-    """Fold a stream of deltas into one reply. Tool inputs that are not JSON raise ValueError before this point:
-    an engine marks such an answer malformed_tool_use and sends its text instead."""
-    raise NotImplementedError
+    """Fold a stream of deltas into one reply."""
+    pieces: dict[int, Piece] = {}
+    stop: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    async for delta in deltas:
+        ((name, event),) = delta.items()
+        if name == "contentBlockDelta":
+            pieces.setdefault(event["contentBlockIndex"], Piece()).add(event["delta"])
+        elif name == "contentBlockStart":
+            pieces[event["contentBlockIndex"]] = Piece(event["start"].get("toolUse"))
+        elif name == "messageStop":
+            stop = event
+        elif name == "metadata":
+            metadata = event
+    return {
+        "message": {"role": "assistant", "content": [piece.block() for _, piece in sorted(pieces.items())]},
+        "stopReason": stop["stopReason"],
+        "usage": metadata["usage"],
+        "metrics": metadata["metrics"],
+        "fields": stop.get("additionalModelResponseFields", {}),
+    }
+
+
+class Piece:
+    """One content block while its deltas come in."""
+
+    def __init__(self, tool: dict[str, Any] | None = None) -> None:
+        self.tool = tool
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.signature: str | None = None
+
+    def add(self, delta: dict[str, Any]) -> None:
+        if "text" in delta:
+            self.text.append(delta["text"])
+        elif "toolUse" in delta:
+            self.text.append(delta["toolUse"]["input"])
+        else:
+            self.reasoning.append(delta["reasoningContent"].get("text", ""))
+            self.signature = delta["reasoningContent"].get("signature", self.signature)
+
+    def block(self) -> Block:
+        text = "".join(self.text)
+        if self.tool is not None:
+            return self._tool_use(text)
+        if not self.reasoning:
+            return {"text": text}
+        signed = {} if self.signature is None else {"signature": self.signature}
+        return {"reasoningContent": {"reasoningText": {"text": "".join(self.reasoning), **signed}}}
+
+    def _tool_use(self, text: str) -> Block:
+        """The call, or its text as it stands when that is not JSON (the stream then ends in malformed_tool_use)."""
+        try:
+            return {"toolUse": {**self.tool, "input": orjson.loads(text or "{}")}}  # type: ignore[dict-item]
+        except orjson.JSONDecodeError:
+            return {"text": text}

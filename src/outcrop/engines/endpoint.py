@@ -5,7 +5,8 @@ Knows nothing of who runs the server. Differences between servers are rows of `K
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,21 +14,29 @@ class Kind:
     """What one kind of server offers beyond plain chat completions."""
 
     tokenize: bool = False
-    """`/apply-template` and `/tokenize` as llama.cpp has them: exact token counts."""
+    """`/apply-template`, `/tokenize` and `/v1/chat/completions/input_tokens` as llama.cpp has them."""
     template_kwargs: bool = False
     """`chat_template_kwargs` in the body (enable_thinking and the like)."""
-    timings: bool = False
-    """`timings` in the answer: prompt tokens taken from the prefix cache (`cache_n`)."""
+    forces_tools: bool = True
+    """`tool_choice: required` is enforced while decoding; where it is not, a JSON schema of the call takes its place."""
     extra_sampling: frozenset[str] = frozenset()
     """Sampling fields beyond OpenAI's own that the server takes by the name given here."""
+    always: dict[str, Any] = field(default_factory=dict)
+    """Fields that every chat request to this kind carries."""
+    with_stop: dict[str, Any] = field(default_factory=dict)
+    """Fields that make the server say which stop sequence ended the answer."""
 
 
 KINDS: dict[str, Kind] = {
     "llama": Kind(
         tokenize=True,
         template_kwargs=True,
-        timings=True,
+        # Seen with llama.cpp of October 2026: free text of any length may come before a required call.
+        forces_tools=False,
         extra_sampling=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "mirostat"}),
+        # The number of prompt tokens comes with the first chunk, before the first token.
+        always={"cache_prompt": True, "return_progress": True},
+        with_stop={"verbose": True},
     ),
     "vllm": Kind(template_kwargs=True, extra_sampling=frozenset({"top_k", "min_p", "repetition_penalty"})),
     "openai": Kind(),

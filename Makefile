@@ -1,0 +1,56 @@
+# The front door. `make serve` and `make test` work on a fresh machine with Python 3.11+.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+
+.PHONY: serve test setup lint shapes docs bench conformance check test-clients test-slow clean help
+
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+$(VENV)/.core: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	$(BIN)/pip install --quiet --group test --group lint
+	@touch $@
+
+$(VENV)/.clients: $(VENV)/.test
+	$(BIN)/pip install --quiet --group clients
+	@touch $@
+
+setup: $(VENV)/.core   ## make the virtual environment
+
+serve: $(VENV)/.core   ## install what is missing, then start the service
+	@exec $(BIN)/outcrop serve
+
+test: $(VENV)/.test    ## run the tests
+	$(RUN) -m pytest -q -n 2 -m "not slow and not gpu and not clients" tests
+
+test-slow: $(VENV)/.test
+	$(RUN) -m pytest -q -m slow tests
+
+test-clients: $(VENV)/.clients   ## real SDKs against a running server
+	$(RUN) -m pytest -q -m clients tests/clients
+
+lint: $(VENV)/.test    ## ruff and pyright
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+
+shapes: $(VENV)/.core  ## regenerate the TypedDicts of the service models
+	$(RUN) tools/shapes.py
+
+docs: $(VENV)/.core    ## regenerate docs/coverage.md and docs/settings.md
+	$(RUN) tools/coverage.py
+
+conformance: $(VENV)/.core   ## botocore's own rest-json cases through our parser and serialiser
+	$(RUN) tools/conformance.py
+
+bench: $(VENV)/.test   ## ratios against peers in one run
+	$(RUN) -m bench
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache

@@ -1,0 +1,75 @@
+"""Settings in, one ASGI app out: the only file that knows everybody.
+
+Knows nothing of sockets and signals: `server.py` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from . import api
+from .catalog import Catalog
+from .config import Settings
+from .endpoints.system import system_app
+from .engines.pool import Engines
+from .errors import ResourceNotFoundException
+from .inference import Inference
+from .invocation_log import InvocationLog
+from .keys import Keys
+from .services import Services
+from .store.home import Home
+from .store.objects import Objects
+from .store.records import Records
+from .telemetry import Telemetry
+from .wire.auth import Authenticator
+from .wire.gateway import Gateway
+
+ASGI = Callable[[dict[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
+
+SYSTEM_PATHS = frozenset({"/metrics", "/healthz", "/readyz", "/status"})
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything that requests share, opened in order of need and closed in reverse."""
+    async with AsyncExitStack() as stack:
+        Home.open(settings.home)
+        records = await Records.open(settings.database)
+        stack.push_async_callback(records.close)
+        keys = await Keys.open(records, settings.home, settings.account_id)
+        await keys.ensure_first()
+        catalog = Catalog(records, settings)
+        engines = Engines(settings)
+        stack.push_async_callback(engines.close)
+        await _preload(settings, catalog, engines)
+        telemetry = Telemetry(settings)
+        telemetry.engines = engines.status
+        objects = Objects(settings)
+        inference = Inference(settings, catalog, engines, objects)
+        stack.push_async_callback(inference.close)
+        invocation_log = await InvocationLog.open(settings, records, objects)
+        stack.push_async_callback(invocation_log.close)
+        yield Services(settings, records, keys, catalog, engines, objects, inference, telemetry, invocation_log)
+
+
+async def _preload(settings: Settings, catalog: Catalog, engines: Engines) -> None:
+    """Begin loading the default model while the rest of the service starts."""
+    if settings.model:
+        engines.load(await catalog.resolve(settings.model))
+
+
+def build(services: Services) -> ASGI:
+    """The ASGI app: the AWS protocol, and the few paths that are for operators."""
+    assert api.HANDLED
+    authenticate = Authenticator(services.keys, services.settings)
+    gateway = Gateway(services, authenticate)
+    system = system_app(services, authenticate)
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        door = system if scope.get("path") in SYSTEM_PATHS else gateway
+        await door(scope, receive, send)
+
+    return app

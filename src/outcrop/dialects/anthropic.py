@@ -1,0 +1,290 @@
+"""Anthropic Messages: its body read into a turn, its answer and its stream written from a reply and from deltas.
+
+Knows nothing of HTTP and of other dialects.
+Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html,
+docs.anthropic.com/en/api/messages, docs.anthropic.com/en/api/messages-streaming.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+from ..errors import ValidationException
+from ..turn import Block, Delta, Message, Reply, Turn
+
+KEYS = {
+    "max_tokens": ("inferenceConfig", "maxTokens"),
+    "temperature": ("inferenceConfig", "temperature"),
+    "top_p": ("inferenceConfig", "topP"),
+    "stop_sequences": ("inferenceConfig", "stopSequences"),
+    "top_k": ("additionalModelRequestFields", "top_k"),
+    "thinking": ("additionalModelRequestFields", "thinking"),
+}
+"""Body key -> its place in the turn, where it is copied as it stands."""
+
+READ_HERE = frozenset({"messages", "system", "tools", "tool_choice", "output_format", "output_config"})
+IGNORED = frozenset({"anthropic_version", "anthropic_beta", "metadata", "model", "stream", "service_tier"})
+
+STOP_REASONS = {
+    "guardrail_intervened": "refusal",
+    "content_filtered": "refusal",
+    "malformed_model_output": "end_turn",
+    "malformed_tool_use": "end_turn",
+}
+"""Converse stopReason -> stop_reason where the names differ."""
+
+MEDIA_TYPES = {"application/pdf": "pdf", "text/plain": "txt"}
+
+
+# read ------------------------------------------------------------------------------------------------------------
+
+
+def read(body: dict[str, Any]) -> Turn:
+    """The turn that `body` asks for. Raises ValidationException that names the offending key."""
+    for key in ("max_tokens", "messages"):
+        if key not in body:
+            raise _malformed(f"#: required key [{key}] not found")
+    if unknown := body.keys() - KEYS.keys() - READ_HERE - IGNORED:
+        raise _malformed(f"#: extraneous key [{min(unknown)}] is not permitted")
+    try:
+        return _turn(body)
+    except KeyError as error:
+        raise _malformed(f"#: required key [{error.args[0]}] not found") from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise _malformed(f"#: {error}") from error
+
+
+def _malformed(what: str) -> ValidationException:
+    return ValidationException(f"Malformed input request: {what}, please reformat your input and try again.")
+
+
+def _turn(body: dict[str, Any]) -> Turn:
+    turn: dict[str, Any] = {"messages": [_message(message) for message in body["messages"]]}
+    for key, (group, member) in KEYS.items():
+        if body.get(key) is not None:
+            turn.setdefault(group, {})[member] = body[key]
+    if system := body.get("system"):
+        turn["system"] = _content(system)
+    if tools := body.get("tools"):
+        turn |= _tool_config(tools, body.get("tool_choice") or {"type": "auto"})
+    if schema := _schema(body):
+        turn["outputConfig"] = _text_format(schema)
+    return turn  # type: ignore[return-value]
+
+
+def _message(message: dict[str, Any]) -> Message:
+    return {"role": message["role"], "content": _content(message["content"])}
+
+
+def _content(content: str | Iterable[dict[str, Any]]) -> list[Block]:
+    """A content field (a string or a list of blocks) as blocks, each cache_control as a cachePoint after its block."""
+    if isinstance(content, str):
+        return [{"text": content}]
+    blocks: list[Block] = []
+    for block in content:
+        blocks.append(_block(block))
+        if block.get("cache_control"):
+            blocks.append(_cache_point(block["cache_control"]))
+    return blocks
+
+
+def _cache_point(control: dict[str, Any]) -> Block:
+    ttl = {"ttl": control["ttl"]} if "ttl" in control else {}
+    return {"cachePoint": {"type": "default", **ttl}}
+
+
+def _block(block: dict[str, Any]) -> Block:
+    reader = BLOCKS.get(block["type"])
+    if reader is None:
+        raise ValueError(f"content type [{block['type']}] is not one of {', '.join(sorted(BLOCKS))}")
+    return reader(block)
+
+
+def _tool_result(block: dict[str, Any]) -> Block:
+    status = {"status": "error"} if block.get("is_error") else {}
+    content = [part for part in _content(block.get("content") or []) if "cachePoint" not in part]
+    return {"toolResult": {"toolUseId": block["tool_use_id"], "content": content, **status}}
+
+
+def _thinking(block: dict[str, Any]) -> Block:
+    signed = {"signature": block["signature"]} if block.get("signature") else {}
+    return {"reasoningContent": {"reasoningText": {"text": block["thinking"], **signed}}}
+
+
+def _image(block: dict[str, Any]) -> Block:
+    format = block["source"]["media_type"].removeprefix("image/")
+    return {"image": {"format": format, "source": {"bytes": _decode(block["source"])}}}
+
+
+def _document(block: dict[str, Any]) -> Block:
+    source = block["source"]
+    name = {"name": block.get("title") or "document", **({"context": block["context"]} if block.get("context") else {})}
+    if source["type"] == "content":
+        return {"document": {**name, "source": {"content": _content(source["content"])}}}
+    if source["type"] == "text":
+        return {"document": {**name, "format": "txt", "source": {"text": source["data"]}}}
+    return {"document": {**name, "format": MEDIA_TYPES[source["media_type"]], "source": {"bytes": _decode(source)}}}
+
+
+def _decode(source: dict[str, Any]) -> bytes:
+    if source["type"] != "base64":
+        raise ValueError(f"source type [{source['type']}] is not supported")
+    try:
+        return base64.b64decode(source["data"], validate=True)
+    except binascii.Error as error:
+        raise ValueError("source.data is not valid base64") from error
+
+
+BLOCKS: dict[str, Callable[[dict[str, Any]], Block]] = {
+    "text": lambda block: {"text": block["text"]},
+    "image": _image,
+    "document": _document,
+    "thinking": _thinking,
+    "redacted_thinking": lambda block: {"reasoningContent": {"redactedContent": block["data"].encode()}},
+    "tool_use": lambda block: {
+        "toolUse": {"toolUseId": block["id"], "name": block["name"], "input": block["input"]},
+    },
+    "tool_result": _tool_result,
+}
+"""Content block type -> how it reads."""
+
+
+def _tool_config(tools: list[dict[str, Any]], choice: dict[str, Any]) -> dict[str, Any]:
+    if choice["type"] == "none":
+        return {}
+    listed: list[dict[str, Any]] = []
+    for tool in tools:
+        listed.append({"toolSpec": _tool_spec(tool)})
+        if tool.get("cache_control"):
+            listed.append(_cache_point(tool["cache_control"]))
+    chosen = {"tool": {"name": choice["name"]}} if choice["type"] == "tool" else {choice["type"]: {}}
+    return {"toolConfig": {"tools": listed, "toolChoice": chosen}}
+
+
+def _tool_spec(tool: dict[str, Any]) -> dict[str, Any]:
+    if tool.get("type", "custom") != "custom":
+        raise ValueError(f"tool type [{tool['type']}] is not supported")
+    description = {"description": tool["description"]} if tool.get("description") else {}
+    return {"name": tool["name"], "inputSchema": {"json": tool["input_schema"]}, **description}
+
+
+def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
+    form = body.get("output_format") or (body.get("output_config") or {}).get("format")
+    return form["schema"] if form else None
+
+
+def _text_format(schema: dict[str, Any]) -> dict[str, Any]:
+    structure = {"jsonSchema": {"name": "output", "schema": json.dumps(schema)}}
+    return {"textFormat": {"type": "json_schema", "structure": structure}}
+
+
+# write -----------------------------------------------------------------------------------------------------------
+
+
+def write(reply: Reply, model_id: str) -> dict[str, Any]:
+    """The body that answers."""
+    content = [_written(block) for block in reply["message"]["content"]]
+    return {
+        **_envelope(model_id),
+        "content": content,
+        "stop_reason": _stop_reason(reply["stopReason"]),
+        "stop_sequence": reply["fields"].get("stop_sequence"),
+        "usage": _usage(reply["usage"]),
+    }
+
+
+def _envelope(model_id: str) -> dict[str, Any]:
+    return {"model": model_id, "id": f"msg_bdrk_{secrets.token_hex(12)}", "type": "message", "role": "assistant"}
+
+
+def _written(block: Block) -> dict[str, Any]:
+    if "toolUse" in block:
+        use = block["toolUse"]
+        return {"type": "tool_use", "id": use["toolUseId"], "name": use["name"], "input": use["input"]}
+    if "reasoningContent" in block:
+        said = block["reasoningContent"]["reasoningText"]
+        return {"type": "thinking", "thinking": said["text"], "signature": said.get("signature", "")}
+    return {"type": "text", "text": block["text"]}
+
+
+def _stop_reason(reason: str) -> str:
+    return STOP_REASONS.get(reason, reason)
+
+
+def _usage(usage: dict[str, int]) -> dict[str, int]:
+    return {
+        "input_tokens": usage["inputTokens"],
+        "cache_creation_input_tokens": usage.get("cacheWriteInputTokens", 0),
+        "cache_read_input_tokens": usage.get("cacheReadInputTokens", 0),
+        "output_tokens": usage["outputTokens"],
+    }
+
+
+# stream ----------------------------------------------------------------------------------------------------------
+
+
+async def stream(deltas: AsyncIterator[Delta], model_id: str) -> AsyncIterator[dict[str, Any]]:
+    """The events of Anthropic's stream, each a dict with its `type`."""
+    open_at: int | None = None
+    stop: dict[str, Any] = {}
+    async for delta in deltas:
+        ((name, event),) = delta.items()
+        if name == "messageStart":
+            yield _message_start(event, model_id)
+        elif name == "contentBlockStart":
+            open_at = event["contentBlockIndex"]
+            yield _block_start(open_at, _opened(event["start"]))
+        elif name == "contentBlockDelta":
+            index, piece = event["contentBlockIndex"], _piece(event["delta"])
+            if open_at != index:
+                open_at = index
+                yield _block_start(index, EMPTY[piece["type"]])
+            yield {"type": "content_block_delta", "index": index, "delta": piece}
+        elif name == "contentBlockStop":
+            yield {"type": "content_block_stop", "index": event["contentBlockIndex"]}
+        elif name == "messageStop":
+            stop = event
+        else:
+            yield _message_delta(stop, event["usage"])
+            yield {"type": "message_stop"}
+
+
+EMPTY = {
+    "text_delta": {"type": "text", "text": ""},
+    "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
+}
+"""Kind of a delta -> the empty block that it opens."""
+
+
+def _message_start(event: dict[str, Any], model_id: str) -> dict[str, Any]:
+    usage = _usage(event["usage"]) if "usage" in event else {"input_tokens": 0, "output_tokens": 0}
+    message = {**_envelope(model_id), "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    return {"type": "message_start", "message": message}
+
+
+def _block_start(index: int, block: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def _opened(start: dict[str, Any]) -> dict[str, Any]:
+    use = start["toolUse"]
+    return {"type": "tool_use", "id": use["toolUseId"], "name": use["name"], "input": {}}
+
+
+def _piece(delta: dict[str, Any]) -> dict[str, Any]:
+    if "text" in delta:
+        return {"type": "text_delta", "text": delta["text"]}
+    if "toolUse" in delta:
+        return {"type": "input_json_delta", "partial_json": delta["toolUse"]["input"]}
+    return {"type": "thinking_delta", "thinking": delta["reasoningContent"].get("text", "")}
+
+
+def _message_delta(stop: dict[str, Any], usage: dict[str, int]) -> dict[str, Any]:
+    fields = stop.get("additionalModelResponseFields", {})
+    ended = {"stop_reason": _stop_reason(stop["stopReason"]), "stop_sequence": fields.get("stop_sequence")}
+    return {"type": "message_delta", "delta": ended, "usage": _usage(usage)}

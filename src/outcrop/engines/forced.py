@@ -1,0 +1,39 @@
+"""A tool call that arrives as one JSON object, read while it streams.
+
+Knows nothing of engines: text in, pieces of the call's arguments out.
+"""
+
+from __future__ import annotations
+
+import re
+
+HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"((?:[^"\\]|\\.)*)"\s*,\s*"arguments"\s*:\s*')
+TAIL = re.compile(r"\}\s*$")
+
+
+class ForcedCall:
+    """Reads `{"name": NAME, "arguments": {...}}`; gives NAME and the text of the arguments piece by piece.
+
+    The last closing brace seen is always held back: at the end it is the one that closes the outer object.
+    """
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.held = ""
+
+    def feed(self, text: str) -> list[tuple[str, str]]:
+        """The (name, piece) pairs that `text` completes; the first has an empty piece and announces the name."""
+        self.held += text
+        pieces: list[tuple[str, str]] = []
+        if self.name is None:
+            head = HEAD.match(self.held)
+            if head is None:
+                return []
+            self.name, self.held = head[1], self.held[head.end() :]
+            pieces.append((self.name, ""))
+        tail = TAIL.search(self.held)
+        cut = tail.start() if tail else len(self.held)
+        if cut:
+            pieces.append((self.name, self.held[:cut]))
+            self.held = self.held[cut:]
+        return pieces

@@ -1,0 +1,73 @@
+"""Exact token counts of a turn, asked of the engine that would answer it.
+
+Knows nothing of billing or of the API's doors.
+"""
+
+from __future__ import annotations
+
+import os.path
+from typing import Any
+
+import aiohttp
+
+from ..errors import ValidationException
+from ..turn import Message, Turn
+from .body import body
+from .chat import post
+from .endpoint import Endpoint
+
+
+async def count(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> int:
+    """Tokens of the whole prompt, template included: the inputTokens of the same turn when it is answered."""
+    if not endpoint.kind.tokenize:
+        raise ValidationException("The engine that serves this model does not count tokens.")
+    return (await _ask(http, endpoint, "/v1/chat/completions/input_tokens", _prompt(turn, endpoint)))["input_tokens"]
+
+
+async def cached(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> int:
+    """Tokens of the prompt that stand before the last cachePoint; 0 without one.
+
+    The part up to the cachePoint is rendered on its own: what both renderings begin with is the cacheable prefix.
+    """
+    before = before_cache_point(turn)
+    if before is None or not endpoint.kind.tokenize:
+        return 0
+    part, whole = await _tokens(http, before, endpoint), await _tokens(http, turn, endpoint)
+    return len(os.path.commonprefix([part, whole]))
+
+
+async def _tokens(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> list[int]:
+    prompt = (await _ask(http, endpoint, "/apply-template", _prompt(turn, endpoint)))["prompt"]
+    asked = {"content": prompt, "add_special": True, "parse_special": True}
+    return (await _ask(http, endpoint, "/tokenize", asked))["tokens"]
+
+
+def _prompt(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
+    return body(turn, endpoint) | {"stream": False}
+
+
+async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str, content: dict[str, Any]) -> dict[str, Any]:
+    async with post(http, endpoint, path, content) as response:
+        return await response.json(content_type=None)
+
+
+def before_cache_point(turn: Turn) -> Turn | None:
+    """The turn cut off at its last cachePoint (the order is tools, system, messages); None without one."""
+    messages = turn.get("messages", [])
+    for place in range(len(messages) - 1, -1, -1):
+        content = messages[place]["content"]
+        if (cut := _last(content)) is not None:
+            kept: Message = {"role": messages[place]["role"], "content": content[:cut]}
+            return {**turn, "messages": [*messages[:place], kept]}
+    empty: list[Message] = [{"role": "user", "content": [{"text": ""}]}]
+    system = turn.get("system", [])
+    if (cut := _last(system)) is not None:
+        return {**turn, "system": system[:cut], "messages": empty}
+    tools = turn.get("toolConfig", {}).get("tools", [])
+    if (cut := _last(tools)) is not None:
+        return {**turn, "toolConfig": {**turn["toolConfig"], "tools": tools[:cut]}, "system": [], "messages": empty}
+    return None
+
+
+def _last(blocks: list[dict[str, Any]]) -> int | None:
+    return next((place for place in range(len(blocks) - 1, -1, -1) if "cachePoint" in blocks[place]), None)

@@ -1,0 +1,86 @@
+"""One turn through one model: resolve, check, wait for an engine, answer, and note what happened.
+
+Every door comes through here. Knows nothing of HTTP doors or of how engines are run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from . import documents, rules
+from .catalog import Catalog, Model
+from .config import Settings
+from .engines import chat, tokens
+from .engines.endpoint import Endpoint
+from .engines.pool import Engines
+from .store.objects import Objects
+from .turn import Delta, Reply, Turn, gather
+from .call import Call
+
+
+class Inference:
+    """Answers turns. One for the whole service; `close()` ends its connections."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, engines: Engines, objects: Objects) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.engines = engines
+        self.objects = objects
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The connections to engines; made on first use because it belongs to the running loop."""
+        if self._http is None:
+            timeout = aiohttp.ClientTimeout(total=self.settings.request_timeout_s, sock_connect=10)
+            self._http = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+        return self._http
+
+    async def deltas(self, call: Call, model_id: str, turn: Turn) -> AsyncIterator[Delta]:
+        """Stream the answer. The first delta comes with the first token: whoever awaits it before answering turns
+        every earlier failure into a real error. Closing the iterator stops the engine."""
+        async with self._ready(call, model_id, turn) as (turn, endpoint):
+            stream = chat.chat(self.http, turn, endpoint, await tokens.cached(self.http, turn, endpoint))
+            try:
+                async for delta in stream:
+                    _note(call, delta)
+                    yield delta
+            finally:
+                await stream.aclose()  # type: ignore[attr-defined]
+
+    async def reply(self, call: Call, model_id: str, turn: Turn) -> Reply:
+        """The whole answer at once."""
+        return await gather(self.deltas(call, model_id, turn))
+
+    async def count(self, call: Call, model_id: str, turn: Turn) -> int:
+        """Input tokens of the turn, exactly as `reply` would use them."""
+        async with self._ready(call, model_id, turn) as (turn, endpoint):
+            return await tokens.count(self.http, turn, endpoint)
+
+    @asynccontextmanager
+    async def _ready(self, call: Call, model_id: str, turn: Turn) -> AsyncIterator[tuple[Turn, Endpoint]]:
+        """The turn as the engine will see it, and an engine that is held until the answer is out."""
+        model: Model = await self.catalog.resolve(model_id)
+        call.note["modelId"] = model.id
+        rules.check(turn, model)
+        turn = await documents.inline(turn, self.objects)
+        async with self.engines.lease(model) as endpoint:
+            yield turn, endpoint
+
+    async def close(self) -> None:
+        if self._http is not None:
+            await self._http.close()
+
+
+def _note(call: Call, delta: Delta) -> None:
+    if "messageStart" in delta:
+        call.note["firstTokenMs"] = round((time.monotonic() - call.started) * 1000)
+    elif "messageStop" in delta:
+        call.note["stopReason"] = delta["messageStop"]["stopReason"]
+    elif "metadata" in delta:
+        call.note["usage"] = delta["metadata"]["usage"]
+        call.note["latencyMs"] = delta["metadata"]["metrics"]["latencyMs"]
