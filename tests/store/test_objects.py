@@ -209,9 +209,11 @@ async def s3_stub(request: web.Request) -> web.Response:
     if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential=AKIDTEST/"):
         return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
     if request.method == "POST" and "delete" in request.query:  # obstore deletes in bulk, even one object
-        for name in re.findall("<Key>(.*?)</Key>", await request.text()):
+        names = re.findall("<Key>(.*?)</Key>", await request.text())
+        for name in names:
             kept.pop(f"/logs/{name}", None)
-        return web.Response(text="<DeleteResult></DeleteResult>")
+        gone = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in names)
+        return web.Response(text=f"<DeleteResult>{gone}</DeleteResult>")
     if not key.startswith("/logs/"):
         return web.Response(status=404, text="<Error><Code>NoSuchBucket</Code></Error>")
     if request.method == "PUT":
