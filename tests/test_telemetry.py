@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from outcrop import telemetry as module
+from outcrop.call import Call, Identity
 from outcrop.config import Settings
 from outcrop.errors import (
     InternalServerException,
@@ -23,7 +24,6 @@ from outcrop.errors import (
 )
 from outcrop.logs import setup_logging
 from outcrop.telemetry import Telemetry
-from outcrop.wire.operation import Call, Identity
 
 SECRET = "my dog is called Mortimer"
 

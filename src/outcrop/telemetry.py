@@ -23,9 +23,9 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from . import __version__
+from .call import Call
 from .config import Settings
 from .errors import ServiceError, ThrottlingException
-from .wire.operation import Call
 
 log = logging.getLogger("outcrop.request")
 
