@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from folders import CASES, build  # noqa: E402
+from folders import CASES, build
 
 PROMPT = [256, *range(40, 140, 1), 261, 262, 3, 270, 11]
 COUNT = 24

@@ -36,7 +36,7 @@ def test_float32_gives_the_greedy_tokens_and_probabilities_of_transformers(case:
     assert first_token(answer, golden["first"]) == pytest.approx(expected, abs=0.001)
 
 
-@pytest.mark.parametrize("dtype, error", [("bf16", 0.1), ("f16", 0.01), ("q8_0", 0.4)])
+@pytest.mark.parametrize("dtype, error", [("bf16", 0.15), ("f16", 0.01), ("q8_0", 0.5)])
 @pytest.mark.parametrize("case", CASES)
 def test_packed_formats_stay_close(case: str, dtype: str, error: float, tmp_path: Path) -> None:
     wanted = GOLDENS["answers"][case]["first"]
