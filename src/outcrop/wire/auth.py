@@ -113,7 +113,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _anonymous(request: SignedRequest) -> Identity:
-    """Anybody on this machine, but no web page from elsewhere that a browser here has open (DNS rebinding, cross-site)."""
+    """Anybody on this machine, but no foreign web page that a browser here has open (DNS rebinding, cross-site)."""
     host, origin = request.headers.get("host"), request.headers.get("origin")
     if host is not None and not is_loopback(_hostname(f"//{host}")):
         raise AccessDeniedException("Without authentication only requests to localhost are answered.")
