@@ -1,4 +1,4 @@
-"""An operation's handler: the decorator that ties a function to the service model, and the call it is handed.
+"""An operation's handler: the decorator that ties a function to the service model.
 
 Knows nothing of what handlers do.
 
@@ -8,33 +8,61 @@ Knows nothing of what handlers do.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, overload
 
-if TYPE_CHECKING:
-    from ..services import Services
+from ..call import Call, Identity
+from . import spec
+
+__all__ = ["HANDLERS", "Call", "Handler", "Handlers", "Identity", "operation"]
+
+Kind = Literal["real", "state only"]
+
+
+Function = Callable[[Call, Any], Awaitable[Any]]
+F = TypeVar("F", bound=Function)
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who calls. `key_id` is an access key id or an API key's id; `anonymous` with auth off."""
+class Handler:
+    """A function that serves one operation. `kind` says on docs/coverage.md whether it does more than keep state."""
 
-    key_id: str = "anonymous"
-    arn: str = "arn:aws:iam::000000000000:user/anonymous"
+    function: Function
+    kind: Kind = "real"
 
 
-@dataclass(slots=True)
-class Call:
-    """One request in flight: its names, its caller, the services it may use, and what it leaves for the log."""
+Handlers = dict[tuple[str, str], Handler]
+"""Handlers by (service, operation name)."""
 
-    operation: str
-    service: str
-    request_id: str
-    services: Services
-    identity: Identity = field(default_factory=Identity)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    response_headers: dict[str, str] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-    note: dict[str, Any] = field(default_factory=dict)
+HANDLERS: Handlers = {}
+
+
+@overload
+def operation(handler: F, /) -> F: ...
+@overload
+def operation(*, service: str | None = None, kind: Kind = "real") -> Callable[[F], F]: ...
+def operation(handler: Any = None, /, *, service: str | None = None, kind: Kind = "real") -> Any:
+    """Register a function as the handler of the operation it is named after (`list_agents` -> ListAgents).
+
+    `service` says which one where several services have that operation. Raises LookupError at import when the models
+    know no such operation, or several, and ValueError when it already has a handler.
+    """
+
+    def register(function: F) -> F:
+        key = _find(function.__name__, service)
+        if key in HANDLERS:
+            raise ValueError(f"{key[0]} {key[1]} already has a handler: {HANDLERS[key].function.__qualname__}")
+        HANDLERS[key] = Handler(function, kind)
+        return function
+
+    return register if handler is None else register(handler)
+
+
+def _find(snake: str, service: str | None) -> tuple[str, str]:
+    name = "".join(word.capitalize() for word in snake.split("_"))
+    found = [model.name for model in spec.services() if name in model.operation_names and service in (None, model.name)]
+    if len(found) != 1:
+        where = f"service={service!r}" if service else " and ".join(found) or "no service"
+        raise LookupError(f"{snake}: {name} is an operation of {where}; name one with @operation(service=...)")
+    return found[0], name

@@ -1,0 +1,135 @@
+"""One HTTP exchange over bare ASGI: the request's head and body in, the answer out, and word of a client that left.
+
+Knows nothing of AWS. Every wait on the client has a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from types import TracebackType
+from typing import Any
+
+from .errors import ClientDisconnected, RequestEntityTooLargeException, RequestTimeoutException, SerializationException
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Exchange:
+    """The request as the server handed it over, and whether an answer has begun."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.raw_path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.headers = _headers(scope["headers"])
+        self.secure = scope.get("scheme") == "https"
+        self.status = 0
+        self._receive = receive
+        self._send = send
+
+    async def body(self, limit: int, pause_s: float) -> bytes:
+        """The whole body. Raises for one larger than `limit` bytes, or when the client pauses for too long."""
+        self._refuse_declared(limit)
+        body = b"".join([chunk async for chunk in self.chunks(limit, pause_s)])
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) != len(body):
+            raise SerializationException("The request body is not as long as its Content-Length")
+        return body
+
+    async def chunks(self, limit: int, pause_s: float) -> AsyncIterator[bytes]:
+        """The body as it comes in."""
+        size, more = 0, True
+        while more:
+            message = await self._next(pause_s)
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            size += len(chunk)
+            if size > limit:
+                raise too_large(limit)
+            if chunk:
+                yield chunk
+
+    async def _next(self, pause_s: float) -> MutableMapping[str, Any]:
+        try:
+            async with asyncio.timeout(pause_s):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeoutException("The request body did not arrive in time") from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        return message
+
+    def _refuse_declared(self, limit: int) -> None:
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise too_large(limit)
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the status line and the headers."""
+        self.status = status
+        raw = [(name.encode("latin-1"), clean(value)) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes, more: bool = True) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """A whole answer."""
+        await self.start(status, {**headers, "content-length": str(len(body))})
+        await self.write(body, more=False)
+
+    def gone(self) -> Gone:
+        """A block that is left with ClientDisconnected as soon as the client hangs up."""
+        return Gone(self._receive)
+
+
+class Gone:
+    """Cancels the block it guards when the client hangs up. Nothing else may read from the client in that block."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._seen = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._seen = True
+        self._task.cancel()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        self._watcher.cancel()
+        if not self._seen:
+            return
+        if kind is None:  # the cancellation is still on its way: take it here
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                pass
+        self._task.uncancel()
+        raise ClientDisconnected from None
+
+
+def too_large(limit: int) -> RequestEntityTooLargeException:
+    return RequestEntityTooLargeException(f"The request body is larger than {limit} bytes")
+
+
+def clean(value: str) -> bytes:
+    """A header value without what would end it."""
+    return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by lower-case name; repeated ones joined as HTTP says."""
+    headers: dict[str, str] = {}
+    for name_, value_ in raw:
+        name, value = name_.decode("latin-1").lower(), value_.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
