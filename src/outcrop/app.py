@@ -5,7 +5,6 @@ Knows nothing of sockets and signals: `server.py` does.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from .catalog import Catalog
 from .config import Settings
 from .endpoints.system import system_app
 from .engines.pool import Engines
-from .errors import ResourceNotFoundException
+
 from .inference import Inference
 from .invocation_log import InvocationLog
 from .keys import Keys
@@ -63,7 +62,6 @@ async def _preload(settings: Settings, catalog: Catalog, engines: Engines) -> No
 
 def build(services: Services) -> ASGI:
     """The ASGI app: the AWS protocol, and the few paths that are for operators."""
-    assert api.HANDLED
     authenticate = Authenticator(services.keys, services.settings)
     gateway = Gateway(services, authenticate)
     system = system_app(services, authenticate)

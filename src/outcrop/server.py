@@ -17,13 +17,13 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
 from .config import Settings
-from .tls import Certificate
+from .tls import Tls
 
 HEADER_TIMEOUT_MS = 10_000
 """How long a client may take to send its request head."""
 
 
-async def serve(app: Any, settings: Settings, certificate: Certificate | None, busy: Callable[[], int]) -> None:
+async def serve(app: Any, settings: Settings, certificate: Tls | None, busy: Callable[[], int]) -> None:
     """Serve until SIGTERM or SIGINT, then let the requests under way finish for up to `drain_s`.
 
     `busy` tells how many requests are under way. A second signal ends the wait.
@@ -78,7 +78,7 @@ async def _drain(busy: Callable[[], int], seconds: float, hurry: asyncio.Event) 
         await asyncio.sleep(0.02)
 
 
-def _server(app: Any, host: str, port: int, certificate: Certificate | None = None) -> Server:
+def _server(app: Any, host: str, port: int, certificate: Tls | None = None) -> Server:
     tls = {} if certificate is None else {"ssl_cert": certificate.cert, "ssl_key": certificate.key}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,1 +1,10 @@
-"""One file a resource family of the API reference, one function an operation."""
+"""One file a resource family of the API reference, one function an operation.
+
+To add an operation: a function named after it under `@operation`, in the file of its family. To add a family: a file
+and its name in the list below.
+"""
+
+from . import converse, invoke, logging, models
+
+FAMILIES = (converse, invoke, logging, models)
+"""The families that are served; importing them registers their operations."""

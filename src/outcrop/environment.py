@@ -1,0 +1,101 @@
+"""What a shell must know to reach this service, and what the service says of itself.
+
+Knows nothing of how requests are served.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from typing import Any
+
+from . import tls
+from .config import Settings
+from .errors import ResourceNotFoundException
+from .keys import Key, Keys
+from .store.home import Home
+
+SERVICES = ("BEDROCK", "BEDROCK_RUNTIME", "BEDROCK_AGENT", "BEDROCK_AGENT_RUNTIME")
+CONFLICTING = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK")
+"""Variables that would make an SDK use other credentials."""
+
+
+async def variables(settings: Settings, home: Home, keys: Keys) -> str:
+    """Shell lines for `eval`: endpoints, region, the first key pair and the CA bundle."""
+    first = await keys.first()
+    if first is None:
+        raise ResourceNotFoundException("There is no usable key pair. Make one: outcrop keys create NAME")
+    values = {f"AWS_ENDPOINT_URL_{service}": url(settings, home) for service in SERVICES}
+    values |= {"AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
+    values |= {"AWS_ACCESS_KEY_ID": first.key.id, "AWS_SECRET_ACCESS_KEY": first.secret}
+    if settings.tls_port:
+        values |= tls.ensure(home.path, [settings.host]).environment()
+    lines = [f"unset {' '.join(CONFLICTING)}"]
+    return "\n".join(lines + [f"export {name}={shlex.quote(value)}" for name, value in values.items()])
+
+
+def url(settings: Settings, home: Home) -> str:
+    """The cleartext address of the server that runs on this home, or of the one the settings would start."""
+    server = home.server()
+    host, port = (server.host, server.port) if server else (settings.host, settings.port)
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
+async def status(settings: Settings, home: Home, keys: Keys) -> tuple[str, bool]:
+    """What `outcrop status` prints, and whether a server runs."""
+    from .endpoints.system import status_text
+
+    if home.server() is None:
+        return f"No Outcrop server runs on {home.path}.", False
+    request = urllib.request.Request(f"{url(settings, home)}/status")
+    try:
+        with urllib.request.urlopen(await _signed(settings, keys, request), timeout=10) as answer:
+            return status_text(json.load(answer)), True
+    except (urllib.error.URLError, OSError) as error:
+        return f"The server does not answer at {request.full_url}: {error}", False
+
+
+async def _signed(settings: Settings, keys: Keys, request: urllib.request.Request) -> urllib.request.Request:
+    """The request with a SigV4 signature, as any other client would send it."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    first = await keys.first()
+    if first is not None:
+        signed = AWSRequest("GET", request.full_url)
+        SigV4Auth(Credentials(first.key.id, first.secret), "bedrock", settings.region).add_auth(signed)
+        for name, value in signed.headers.items():
+            request.add_header(name, value)
+    return request
+
+
+def key_table(keys: Iterable[Key]) -> str:
+    """Keys as a table, the oldest first."""
+    rows = [("ID", "KIND", "NAME", "CREATED", "STATE")]
+    rows += [(key.id, key.kind, key.name, _day(key.created), _state(key)) for key in keys]
+    return table(rows)
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> str:
+    """Columns as wide as their widest cell."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))
+
+
+def _state(key: Any) -> str:
+    if key.revoked is not None:
+        return f"revoked {_day(key.revoked)}"
+    if key.expired:
+        return "expired"
+    return "active" if key.expires is None else f"until {_day(key.expires)}"
