@@ -1,0 +1,197 @@
+"""One model's engine through its life: cold, loading, ready, gone, loaded again.
+
+Knows nothing of other models: memory is asked for through `admit`, given by the pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+
+from ..catalog import Model
+from ..config import Settings
+from ..errors import ModelErrorException, ModelNotReadyException
+from . import machine
+from .choice import Choice, choose
+from .endpoint import KINDS, Endpoint
+from .gguf_info import GgufInfo, read_info
+from .llama import Options
+from .plan import Plan
+from .process import EngineFailed, EngineProcess
+from .turnstile import Turnstile
+
+LOAD_S = 900.0
+"""Longest time a model may take to load (70 GB from a slow disk)."""
+LONGEST_BACKOFF_S = 60.0
+COMMAND = (sys.executable, "-m", "outcrop.engines.llama")
+
+log = logging.getLogger("outcrop.engines")
+Admit = Callable[["Engine", GgufInfo, int], Awaitable[Plan]]
+
+
+class Engine:
+    """The engine of one model and the queue before it."""
+
+    def __init__(self, model: Model, settings: Settings, admit: Admit) -> None:
+        self.model, self.settings = model, settings
+        self.turnstile = Turnstile(settings.engine_slots, settings.queue_limit)
+        self.choice = Choice("")
+        self.plan: Plan | None = None
+        """What it was given; None while it holds no memory."""
+        self.last_used = time.monotonic()
+        self._admit = admit
+        self._process: EngineProcess | None = None
+        self._key = ""
+        self._loading: asyncio.Task[None] | None = None
+        self._failures, self._retry_at, self._failure = 0, 0.0, ""
+
+    @property
+    def state(self) -> str:
+        """cold, loading, ready or failed."""
+        if self._loading:
+            return "loading"
+        return "ready" if self._alive else "failed" if self._failure else "cold"
+
+    @property
+    def idle(self) -> bool:
+        """Loaded and wanted by nobody."""
+        return self.state == "ready" and not self.turnstile.taken
+
+    @property
+    def admitted(self) -> asyncio.Task[None] | None:
+        """The load under way, once memory was given to it."""
+        return self._loading if self.plan else None
+
+    def serves(self, model: Model) -> bool:
+        """Whether `model` would be answered by the very same process."""
+        return (self.model.source, self.model.mmproj) == (model.source, model.mmproj)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    @property
+    def port(self) -> int:
+        return int(self._process.address.rsplit(":", 1)[1]) if self._process else 0
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes of the running engine."""
+        try:
+            return psutil.Process(self.pid).memory_info().rss if self.pid else 0
+        except psutil.Error:
+            return 0
+
+    @property
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.running
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        assert self._process
+        return Endpoint(self._process.address, KINDS[self.model.kind], self.model.served_name, self._key)
+
+    async def endpoint(self) -> Endpoint:
+        """The running engine, loaded first if need be.
+
+        Raises ModelNotReadyException after settings.load_wait_s, ModelErrorException when it cannot load,
+        ServiceUnavailableException when it does not fit.
+        """
+        if not self._alive:
+            await self._wait(self.load())
+        return self._endpoint
+
+    def load(self) -> asyncio.Task[None]:
+        """Begin loading, or join the loading under way. After a failure the next try waits a little, then longer."""
+        if self._loading is None:
+            if time.monotonic() < self._retry_at:
+                raise ModelErrorException(self._failure)
+            self._loading = asyncio.create_task(self._load(), name=f"load {self.model.id}")
+            self._loading.add_done_callback(self._loaded)
+        return self._loading
+
+    async def stop(self) -> None:
+        """End the loading and the process, if any; the engine is cold after."""
+        if self._loading:
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
+        process, self._process = self._process, None
+        if process:
+            await process.stop()
+        self.plan = None
+
+    async def settle(self) -> None:
+        """Called when a request broke on the engine: notice now if it died."""
+        if self._process:
+            await self._process.settle()
+
+    async def _wait(self, loading: asyncio.Task[None]) -> None:
+        """Wait for a load that others may be waiting for too: our going away does not end it."""
+        done, _ = await asyncio.wait([loading], timeout=self.settings.load_wait_s)
+        if not done:
+            raise ModelNotReadyException(f"The model {self.model.id} is still loading. Try again in a few seconds.")
+        if loading.cancelled():
+            raise ModelNotReadyException(f"The model {self.model.id} is being unloaded. Try again.")
+        loading.result()
+
+    async def _load(self) -> None:
+        try:
+            info = await asyncio.to_thread(self._read)
+            plan = self.plan = await self._admit(self, info, self._extra())
+            self.choice = choose(self.settings)
+            begin = time.monotonic()
+            self._process = await self._start(info, plan)
+        except (EngineFailed, ValueError, OSError) as error:
+            raise self._failed(error) from error
+        self._failures, self._failure = 0, ""
+        log.info("loaded %s in %.2f s with %s", self.model.id, time.monotonic() - begin, self.choice.label)
+
+    def _read(self) -> GgufInfo:
+        return read_info(self.model.source)
+
+    def _extra(self) -> int:
+        return Path(self.model.mmproj).stat().st_size if self.model.mmproj else 0
+
+    async def _start(self, info: GgufInfo, plan: Plan) -> EngineProcess:
+        self._key = secrets.token_urlsafe(24)
+        options = Options(
+            model=self.model.source,
+            key=self._key,
+            context=plan.context,
+            slots=plan.slots,
+            pool=plan.pool,
+            shared=plan.shared,
+            threads=self.settings.engine_threads or machine.cores(),
+            prompt_cache_mib=plan.prompt_cache >> 20,
+            pooling=info.pooling,
+            mmproj=self.model.mmproj or "",
+            binary=self.choice.binary,
+        )
+        return await EngineProcess.start(COMMAND, options.line(), LOAD_S, self._gone)
+
+    def _loaded(self, loading: asyncio.Task[None]) -> None:
+        self._loading = None
+        if loading.cancelled() or loading.exception():  # reading it keeps asyncio from reporting it as lost
+            self.plan = None
+
+    def _gone(self, process: EngineProcess) -> None:
+        """A process ended after it was ready: a crash unless we ended it. The next lease loads again."""
+        if process is not self._process:
+            return
+        self._process, self.plan = None, None
+        log.error("the engine of %s died: %s", self.model.id, process.death())
+
+    def _failed(self, error: Exception) -> ModelErrorException:
+        """Remember a failed load, so that callers get its words at once for a while instead of a try each."""
+        self._failures += 1
+        self._retry_at = time.monotonic() + min(LONGEST_BACKOFF_S, 2.0 ** (self._failures - 1))
+        self._failure = f"The model {self.model.id} cannot be loaded: {error}"
+        log.error("%s", self._failure)
+        return ModelErrorException(self._failure)

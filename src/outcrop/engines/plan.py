@@ -1,0 +1,70 @@
+"""How much context and memory an engine gets: from what the model's file says and what the machine has left.
+
+Pure arithmetic; knows nothing of processes. Sizes are bytes, contexts are tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..config import Settings
+from .gguf_info import GgufInfo
+
+MIB = 1 << 20
+LONGEST_CONTEXT = 32768
+SHORTEST_CONTEXT = 4096
+"""What an automatic context may shrink to when memory is short; a context set by hand never shrinks."""
+OVERHEAD = 96 * MIB
+"""An engine without weights and cache: code, server threads, buffers of a small model."""
+CACHE_SHARE = 8
+"""Slots get caches of their own up to one part in eight of the free memory, and share one pool past it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one engine is started with."""
+
+    context: int
+    """Tokens that one request may use."""
+    slots: int
+    pool: int
+    """Tokens of key/value cache over all slots."""
+    shared: bool
+    """Slots share the pool (any one may take `context` of it) instead of owning equal parts."""
+    prompt_cache: int
+    """Bytes for prompts of conversations that have no slot at the moment."""
+    weights: int
+    total: int
+    """Bytes of memory in all, `weights` (mapped from the file) included."""
+
+
+def plan(info: GgufInfo, settings: Settings, free: int, extra: int = 0) -> Plan:
+    """The most generous plan that fits in `free`, else the least; `extra` are bytes of further files (projector)."""
+    choices = [_plan(info, settings, free, extra, context) for context in _contexts(info, settings)]
+    return next((choice for choice in choices if choice.total <= free), choices[-1])
+
+
+def _contexts(info: GgufInfo, settings: Settings) -> list[int]:
+    """Contexts worth trying, longest first."""
+    own = info.context_length or SHORTEST_CONTEXT
+    if settings.engine_context:
+        return [min(own, settings.engine_context)]
+    longest = min(own, LONGEST_CONTEXT)
+    return [longest] + [c for c in (16384, 8192, SHORTEST_CONTEXT) if c < longest]
+
+
+def _plan(info: GgufInfo, settings: Settings, free: int, extra: int, context: int) -> Plan:
+    each, slots = max(1, info.kv_bytes_per_token()), max(1, settings.engine_slots)
+    affordable = free // CACHE_SHARE // each
+    shared = slots * context > affordable
+    pool = max(context, min(slots * context, affordable)) if shared else slots * context
+    pool = -(-pool // 256) * 256
+    prompt_cache = min(512 * MIB, free // 16, 2 * pool * each)
+    weights = info.size_bytes + extra
+    total = weights + pool * each + prompt_cache + _buffers(info) + OVERHEAD
+    return Plan(context, slots, pool, shared, prompt_cache, weights, total)
+
+
+def _buffers(info: GgufInfo) -> int:
+    """Compute buffers: activations of one 512-token batch, the widest of them."""
+    return 512 * 4 * 4 * max(info.number("embedding_length"), info.number("feed_forward_length"))

@@ -1,0 +1,232 @@
+"""All engines of this service: who runs, who may load, who has to make room.
+
+Knows engines by their life (engine.py) and remote servers by their address; knows nothing of HTTP bodies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiohttp
+
+from ..catalog import Model
+from ..config import Settings
+from ..errors import ModelErrorException, ModelStreamErrorException, ServiceUnavailableException
+from . import machine
+from .endpoint import KINDS, Endpoint
+from .engine import Engine
+from .gguf_info import GgufInfo
+from .plan import MIB, Plan, plan
+from .turnstile import Turnstile
+
+BROKEN = (aiohttp.ClientError, OSError, ModelErrorException, ModelStreamErrorException)
+"""What a request on a dying engine ends with."""
+
+log = logging.getLogger("outcrop.engines")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """One row of `outcrop status`."""
+
+    model: str
+    state: str
+    """cold, loading, ready, failed, or remote."""
+    engine: str
+    """What runs it: "wheel 2026.10.11549", "built ... (clang 16, avx2)", or the remote address."""
+    pid: int
+    port: int
+    memory: int
+    """Resident bytes."""
+    slots: int
+    active: int
+    waiting: int
+    idle_s: float
+    """Seconds since it was last used."""
+
+
+class Engines:
+    """Engines by model id. Lives on one event loop; `close` ends every process it started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._engines: dict[str, Engine] = {}
+        self._remote: dict[str, Turnstile] = {}
+        self._retired: dict[asyncio.Task[None], Engine] = {}
+        self._admission = asyncio.Lock()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @asynccontextmanager
+    async def lease(self, model: Model, *, slot: bool = True) -> AsyncIterator[Endpoint]:
+        """A server ready to answer for `model`, for as long as the block runs.
+
+        `slot=False` is for calls that generate nothing (counting tokens): they keep the engine but wait for no turn.
+        Raises ThrottlingException (queue full), ModelNotReadyException (still loading after settings.load_wait_s),
+        ServiceUnavailableException (no memory, closing), ModelErrorException (cannot load).
+        """
+        self._refuse_when_closed()
+        if is_remote(model):
+            async with self._remote_turnstile(model).place():
+                yield Endpoint(model.source.rstrip("/"), KINDS[model.kind], model.served_name, model.key)
+            return
+        engine = self._engine(model)
+        async with engine.turnstile.place():
+            try:
+                async with self._turn(engine, slot) as endpoint:
+                    yield endpoint
+            except BROKEN:
+                await engine.settle()
+                raise
+            finally:
+                engine.last_used = time.monotonic()
+
+    def load(self, model: Model) -> None:
+        """Begin loading `model` in the background; failures are logged and met again by the next lease."""
+        self._refuse_when_closed()
+        if not is_remote(model) and self._engine(model).state != "ready":
+            with suppress(ModelErrorException):
+                self._engine(model).load()
+
+    def unload(self, model_id: str) -> None:
+        """Let go of a model that was removed: its running requests finish, then its engine ends."""
+        if engine := self._engines.pop(model_id, None):
+            self._retire(engine)
+
+    def status(self) -> list[EngineStatus]:
+        return [_status(engine) for engine in self._all()]
+
+    async def close(self) -> None:
+        """Take no more leases, let the running ones finish for settings.drain_s, then end every process."""
+        self._closed = True
+        if self._sweeper:
+            self._sweeper.cancel()
+        waits = [asyncio.create_task(engine.turnstile.empty.wait()) for engine in self._all()]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=self.settings.drain_s)
+            for wait in late:
+                wait.cancel()
+        await asyncio.gather(*(engine.stop() for engine in self._all()))
+
+    @asynccontextmanager
+    async def _turn(self, engine: Engine, slot: bool) -> AsyncIterator[Endpoint]:
+        """Load first, then queue: a model that cannot load fails everybody at once, not one after the other."""
+        endpoint = await engine.endpoint()
+        if not slot:
+            yield endpoint
+            return
+        async with engine.turnstile.turn():
+            yield await engine.endpoint()  # it may have died while we waited
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise ServiceUnavailableException("The service is shutting down.")
+
+    def _engine(self, model: Model) -> Engine:
+        """The engine of `model`. Where the model's files changed a new one takes over while the old one drains."""
+        engine = self._engines.get(model.id)
+        if engine and not engine.serves(model):
+            self.unload(model.id)
+            engine = None
+        if engine is None:
+            engine = self._engines[model.id] = Engine(model, self.settings, self._admit)
+            self._start_sweeping()
+        engine.model = model
+        return engine
+
+    def _retire(self, engine: Engine) -> None:
+        task = asyncio.create_task(self._end_when_empty(engine), name=f"retire {engine.model.id}")
+        self._retired[task] = engine
+        task.add_done_callback(self._retired.pop)
+
+    async def _end_when_empty(self, engine: Engine) -> None:
+        await engine.turnstile.empty.wait()
+        await engine.stop()
+
+    def _all(self) -> list[Engine]:
+        return [*self._engines.values(), *self._retired.values()]
+
+    def _remote_turnstile(self, model: Model) -> Turnstile:
+        """A remote server has its own slots: only the number of requests in flight is bounded."""
+        places = self.settings.engine_slots + self.settings.queue_limit
+        return self._remote.setdefault(model.id, Turnstile(places, 0))
+
+    async def _admit(self, engine: Engine, info: GgufInfo, extra: int) -> Plan:
+        """Find memory for one model at a time; idle ones make room, least recently used first."""
+        async with self._admission:
+            while (wanted := plan(info, self.settings, self._free(), extra)).total > self._free():
+                if not await self._make_room(engine):
+                    raise _no_room(engine.model.id, wanted.total, self._free(), self.settings.memory_reserve_mib)
+            engine.plan = wanted
+            return wanted
+
+    def _free(self) -> int:
+        """Bytes a new engine may take. Mapped weights of the others count as free to the system, and are not."""
+        held = sum(_held(engine) for engine in self._all())
+        return machine.available_memory() - held - self.settings.memory_reserve_mib * MIB
+
+    async def _make_room(self, wanting: Engine) -> bool:
+        """Unload the engine that has been idle longest, else wait for a load to end: then its memory is known."""
+        others = [e for e in self._all() if e is not wanting]
+        if idle := [e for e in others if e.idle]:
+            oldest = min(idle, key=lambda e: e.last_used)
+            log.info("unloading %s to make room for %s", oldest.model.id, wanting.model.id)
+            await oldest.stop()
+            return True
+        loads = [e.admitted for e in others if e.admitted]
+        if loads:
+            await asyncio.wait(loads, return_when=asyncio.FIRST_COMPLETED)
+        return bool(loads)
+
+    def _start_sweeping(self) -> None:
+        if self._sweeper is None and self.settings.idle_unload_s > 0:
+            self._sweeper = asyncio.create_task(self._sweep(), name="unload idle engines")
+
+    async def _sweep(self) -> None:
+        limit = self.settings.idle_unload_s
+        while True:
+            await asyncio.sleep(min(30.0, max(0.05, limit / 10)))
+            for engine in list(self._engines.values()):
+                if engine.idle and time.monotonic() - engine.last_used > limit:
+                    log.info("unloading %s, unused for %.0f s", engine.model.id, limit)
+                    await engine.stop()
+
+
+def is_remote(model: Model) -> bool:
+    """True for a server that somebody else runs."""
+    return model.source.startswith(("http://", "https://"))
+
+
+def _held(engine: Engine) -> int:
+    """Bytes promised to an engine that the system does not count as taken: all while it loads, its weights after."""
+    if engine.plan is None:
+        return 0
+    return engine.plan.weights if engine.state == "ready" else engine.plan.total
+
+
+def _no_room(model_id: str, needed: int, free: int, reserve_mib: int) -> ServiceUnavailableException:
+    return ServiceUnavailableException(
+        f"Not enough memory for the model {model_id}: it needs {needed // MIB:,} MiB and {max(0, free) // MIB:,} MiB "
+        f"are free ({reserve_mib:,} MiB are kept in reserve). Use a smaller model, a smaller context (engine_context) "
+        f"or fewer slots (engine_slots)."
+    )
+
+
+def _status(engine: Engine) -> EngineStatus:
+    return EngineStatus(
+        model=engine.model.id,
+        state=engine.state,
+        engine=engine.choice.label,
+        pid=engine.pid,
+        port=engine.port,
+        memory=engine.memory,
+        slots=engine.settings.engine_slots,
+        active=engine.turnstile.active,
+        waiting=engine.turnstile.waiting,
+        idle_s=time.monotonic() - engine.last_used,
+    )

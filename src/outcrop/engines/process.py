@@ -1,0 +1,156 @@
+"""A supervised child process that serves HTTP: started, waited for, watched and ended.
+
+Knows nothing of models or queues: a command, a line for its stdin, a line from its stdout, then /health.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+TAIL = 16384
+"""Bytes of stderr kept for the error message."""
+POLL_S = 0.01
+STOP_S = 5.0
+SETTLE_S = 0.2
+ROOT = Path(__file__).parents[2]
+
+
+class EngineFailed(Exception):
+    """An engine that did not start or did not stay; the message is for the person who runs the service."""
+
+
+class EngineProcess:
+    """One running child. Made by `start`; `exited` is done once it is gone and reaped."""
+
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
+        self.child = child
+        self.address = ""
+        self.pid = child.pid
+        """The process that does the work: the child, or the binary that it keeps."""
+        self.stderr = b""
+        self.stopping = False
+        self.exited = asyncio.create_task(self._watch())
+
+    @classmethod
+    async def start(
+        cls, command: Sequence[str], line: bytes, deadline_s: float, on_exit: Callable[[EngineProcess], None]
+    ) -> EngineProcess:
+        """Start `command` and return once it is healthy, or raise EngineFailed; a cancelled start leaves nothing."""
+        engine = cls(await _spawn(command))
+        try:
+            async with asyncio.timeout(deadline_s):
+                await engine._become_ready(line)
+        except TimeoutError:
+            await engine.stop()
+            raise EngineFailed(f"it was not ready after {deadline_s:g} s. {engine.words()}".strip()) from None
+        except BaseException:
+            await engine.stop()
+            raise
+        engine.exited.add_done_callback(lambda _: on_exit(engine))
+        return engine
+
+    @property
+    def running(self) -> bool:
+        return not self.exited.done() and not _ended(self.child.pid)
+
+    async def settle(self) -> None:
+        """After a broken call: give a death the moment it takes to be noticed, so that the next call meets the truth."""
+        await asyncio.wait([self.exited], timeout=SETTLE_S)
+
+    def words(self) -> str:
+        """What the engine itself said last, in a line: its errors where it marked any."""
+        lines = [line for line in self.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+        marked = [m[1] for line in lines if (m := re.match(r"[\d.]+ E (.*)", line))]
+        causes = [line for line in marked if "error loading" in line or "rror:" in line]
+        return " ".join((causes[:1] or marked[:1] or lines[-1:] or [""])[0].split())[:500]
+
+    def death(self) -> str:
+        """How it ended, in words."""
+        code = self.child.returncode
+        how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
+        return f"it {how}. {self.words()}".strip()
+
+    async def stop(self) -> None:
+        """End it: politely, then not. Returns when it is gone and reaped."""
+        self.stopping = True
+        self._signal(signal.SIGTERM)
+        done, _ = await asyncio.wait([self.exited], timeout=STOP_S)
+        if not done:
+            self._signal(signal.SIGKILL)
+            await asyncio.wait([self.exited])
+
+    def _signal(self, number: int) -> None:
+        if self.child.returncode is None:
+            try:
+                self.child.send_signal(number)
+            except ProcessLookupError:
+                pass
+
+    async def _become_ready(self, line: bytes) -> None:
+        assert self.child.stdin and self.child.stdout
+        try:
+            self.child.stdin.write(line)
+            await self.child.stdin.drain()
+            answer = orjson.loads(await self.child.stdout.readline())
+            self.address, self.pid = answer["address"], answer["pid"]
+        except (OSError, ValueError, KeyError, TypeError):
+            await asyncio.wait([self.exited], timeout=STOP_S)
+            raise EngineFailed(self.death()) from None
+        await self._become_healthy()
+
+    async def _become_healthy(self) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            while self.running:
+                if await _healthy(session, self.address):
+                    return
+                await asyncio.sleep(POLL_S)
+        raise EngineFailed(self.death())
+
+    async def _watch(self) -> int:
+        """Reap, then give stderr a moment to end: a grandchild that holds it open must not hide the exit."""
+        drain = asyncio.create_task(self._drain())
+        code = await self.child.wait()
+        await asyncio.wait([drain], timeout=0.5)
+        drain.cancel()
+        return code
+
+    async def _drain(self) -> None:
+        assert self.child.stderr
+        while chunk := await self.child.stderr.read(4096):
+            self.stderr = (self.stderr + chunk)[-TAIL:]
+
+
+async def _spawn(command: Sequence[str]) -> asyncio.subprocess.Process:
+    """A session of its own, so that Ctrl-C at the terminal reaches the service first and running answers can finish."""
+    pipe = asyncio.subprocess.PIPE
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": path}
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, env=environment
+    )
+
+
+def _ended(pid: int) -> bool:
+    """Ask the kernel, without reaping: the event loop learns of a death some milliseconds later than a client does."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+async def _healthy(session: aiohttp.ClientSession, address: str) -> bool:
+    try:
+        async with session.get(f"{address}/health") as response:
+            return response.status == 200
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
