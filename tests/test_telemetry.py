@@ -191,7 +191,7 @@ def test_requests_under_way_are_counted(telemetry: Telemetry) -> None:
 
 def test_engines_are_read_at_the_scrape(telemetry: Telemetry) -> None:
     assert not any(key[0].startswith("outcrop_engine") for key in samples(telemetry))
-    engine = SimpleNamespace(model_id="m", state="ready", active=2, waiting=5, slots=16)
+    engine = SimpleNamespace(model="m", state="ready", active=2, waiting=5, slots=16)
     telemetry.engines = lambda: [engine]
     seen = samples(telemetry)
     assert seen[("outcrop_engine_state", "m", "ready")] == 1
@@ -239,6 +239,12 @@ def test_a_fault_of_ours_is_logged_with_its_cause(telemetry: Telemetry, logged: 
     assert [cause["type"] for cause in line["cause"]] == ["InternalServerException", "OSError"]
     assert line["cause"][1]["system"] == "No space left on device"
     assert line["cause"][1]["at"][-1].endswith(" broken")
+
+
+def test_a_client_that_left_is_named(telemetry: Telemetry, logged: io.StringIO) -> None:
+    finish(telemetry, 499, modelId="m")
+    assert json.loads(logged.getvalue())["errorCode"] == "ClientClosedRequest"
+    assert samples(telemetry)[("bedrock_invocation_client_errors_total", "m")] == 1
 
 
 def test_below_the_level_nothing_is_built(telemetry: Telemetry, logged: io.StringIO) -> None:

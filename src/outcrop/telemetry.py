@@ -38,6 +38,9 @@ MODEL_FAULTS = frozenset({"ModelErrorException", "ModelStreamErrorException", "M
 GONE = (asyncio.CancelledError, GeneratorExit)
 """How a client that hung up shows."""
 
+HUNG_UP = 499
+"""The status that the gateway gives to a request whose client left."""
+
 LABEL_LIMIT = 1000
 """Label values a metric takes before further ones are counted as `other`."""
 
@@ -67,7 +70,7 @@ ENGINE_GAUGES = {
     "active": ("outcrop_engine_active_requests", "Requests an engine is answering."),
     "waiting": ("outcrop_engine_waiting_requests", "Requests that wait for a slot of an engine."),
     "slots": ("outcrop_engine_slots", "Requests an engine can answer at the same time."),
-    "memory_bytes": ("outcrop_engine_memory_bytes", "Resident memory of an engine's process."),
+    "memory": ("outcrop_engine_memory_bytes", "Resident memory of an engine's process."),
 }
 """EngineStatus attribute -> metric; an attribute that is absent or None gives no sample."""
 
@@ -218,10 +221,10 @@ class EngineGauges(Collector):
     def collect(self) -> Iterator[Metric]:
         yield _gauge("outcrop_requests_in_flight", "Requests under way.", [([], self._telemetry.in_flight)])
         engines = list(self._telemetry.engines())
-        states = [([engine.model_id, str(engine.state)], 1.0) for engine in engines]
+        states = [([engine.model, str(engine.state)], 1.0) for engine in engines]
         yield _gauge("outcrop_engine_state", "1 for the state an engine is in.", states, ["model_id", "state"])
         for attribute, (name, help) in ENGINE_GAUGES.items():
-            numbers = [([engine.model_id], getattr(engine, attribute, None)) for engine in engines]
+            numbers = [([engine.model], getattr(engine, attribute, None)) for engine in engines]
             yield _gauge(name, help, [(label, n) for label, n in numbers if n is not None], ["model_id"])
 
 
@@ -261,7 +264,7 @@ def _line(call: Call, status: int, error: BaseException | None, elapsed: float) 
         "modelId": note.get("modelId"),
         "keyId": call.identity.key_id,
         "status": status,
-        "errorCode": _code(error),
+        "errorCode": _code(error) or ("ClientClosedRequest" if status == HUNG_UP else None),
         "latencyMs": round(elapsed * 1000, 1),
         "firstTokenMs": note.get("firstTokenMs"),
         "inputTokens": usage.get("inputTokens"),
