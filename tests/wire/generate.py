@@ -20,6 +20,7 @@ from outcrop.wire.spec import Member, Shape
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 DEEPEST = 6
 """Recursive shapes stop here: below it only required members are filled in."""
+WEIGHTS = {"structure": 1, "list": 2, "map": 2}
 ALPHABET = "abcdeXYZ019"
 DOCUMENT = {"text": "any \u00e9", "list": [1, 2.5, None, True], "nested": {"a": {}}}
 
@@ -40,12 +41,17 @@ class Generator:
         return {member.name: self._member(member, depth) for member in chosen}
 
     def _member(self, member: Member, depth: int) -> Any:
-        return '{"a":1}' if member.is_json else self.value(member.shape, depth + 1)
+        if member.is_json:
+            return '{"a":1}'
+        value = self.value(member.shape, depth + 1)
+        in_query = member.location == "querystring" and member.shape.type == "list"
+        return value or [self.value(member.shape.item.shape)] if in_query else value
 
     def _union(self, shape: Shape, depth: int) -> list[Member]:
-        members = list(shape.members.values())
-        flat = [member for member in members if member.shape.type not in ("structure", "list", "map")]
-        pool = (flat or members) if depth > DEEPEST else members
+        pool = list(shape.members.values())
+        if depth > DEEPEST:
+            lightest = min(WEIGHTS.get(member.shape.type, 0) for member in pool)
+            pool = [member for member in pool if WEIGHTS.get(member.shape.type, 0) == lightest]
         return [pool[self.turn % len(pool)]]
 
     def _members(self, shape: Shape, depth: int) -> list[Member]:
