@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def available_memory() -> int:
@@ -42,7 +43,7 @@ def _cgroup_quota() -> Iterator[int]:
 
 def _cgroup_folders() -> Iterator[Path]:
     """Our cgroup (version 2) and those above it; limits anywhere on the way bind."""
-    own = next((line[3:] for line in _text(Path("/proc/self/cgroup")).splitlines() if line.startswith("0::")), "")
+    own = next((line[3:] for line in _text(OWN_CGROUP).splitlines() if line.startswith("0::")), "")
     folder = CGROUPS / own.strip("/")
     yield from (f for f in (folder, *folder.parents) if f.is_relative_to(CGROUPS))
 

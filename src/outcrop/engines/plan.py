@@ -40,6 +40,7 @@ class Plan:
 
 def plan(info: GgufInfo, settings: Settings, free: int, extra: int = 0) -> Plan:
     """The most generous plan that fits in `free`, else the least; `extra` are bytes of further files (projector)."""
+    free = max(0, free)
     choices = [_plan(info, settings, free, extra, context) for context in _contexts(info, settings)]
     return next((choice for choice in choices if choice.total <= free), choices[-1])
 

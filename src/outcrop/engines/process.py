@@ -62,7 +62,7 @@ class EngineProcess:
         return not self.exited.done() and not _ended(self.child.pid)
 
     async def settle(self) -> None:
-        """After a broken call: give a death the moment it takes to be noticed, so that the next call meets the truth."""
+        """After a broken call: give a death the moment it takes to be noticed, so that the next call meets it."""
         await asyncio.wait([self.exited], timeout=SETTLE_S)
 
     def words(self) -> str:

@@ -1,0 +1,84 @@
+"""The queue: its bound, its order, and what a waiter that goes away leaves behind (nothing)."""
+
+import asyncio
+
+import pytest
+
+from outcrop.engines.turnstile import Turnstile
+from outcrop.errors import ThrottlingException
+
+
+class Crowd:
+    """Callers at one turnstile, each held until told to go."""
+
+    def __init__(self, turnstile: Turnstile) -> None:
+        self.turnstile, self.through = turnstile, []
+        self.go: dict[str, asyncio.Event] = {}
+
+    async def come(self, name: str) -> asyncio.Task:
+        self.go[name] = asyncio.Event()
+        task = asyncio.create_task(self._pass(name))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return task
+
+    async def _pass(self, name: str) -> None:
+        async with self.turnstile.place(), self.turnstile.turn():
+            self.through.append(name)
+            await self.go[name].wait()
+
+
+async def test_past_the_bound_is_throttled_and_takes_nothing():
+    crowd = Crowd(Turnstile(active=1, waiting=1))
+    first, second = await crowd.come("a"), await crowd.come("b")
+    with pytest.raises(ThrottlingException, match="please wait before trying again"):
+        await (await crowd.come("c"))
+    assert (crowd.turnstile.active, crowd.turnstile.waiting) == (1, 1)
+    crowd.go["a"].set(), crowd.go["b"].set()
+    await asyncio.gather(first, second)
+    assert crowd.through == ["a", "b"]
+    assert crowd.turnstile.taken == 0 and crowd.turnstile.empty.is_set()
+
+
+async def test_first_come_first_served():
+    crowd = Crowd(Turnstile(active=1, waiting=20))
+    names = [f"{i:02}" for i in range(12)]
+    tasks = [await crowd.come(name) for name in names]
+    for name in names:
+        crowd.go[name].set()
+    await asyncio.gather(*tasks)
+    assert crowd.through == names
+
+
+async def test_a_waiter_that_leaves_frees_its_place_and_holds_nobody_up():
+    crowd = Crowd(Turnstile(active=1, waiting=2))
+    first, second, third = [await crowd.come(name) for name in "abc"]
+    second.cancel()
+    await asyncio.wait([second])
+    assert crowd.turnstile.waiting == 1
+    fourth = await crowd.come("d")
+    for name in "acd":
+        crowd.go[name].set()
+    await asyncio.gather(first, third, fourth)
+    assert crowd.through == ["a", "c", "d"]
+
+
+async def test_a_waiter_cancelled_in_the_moment_it_is_woken_passes_the_turn_on():
+    crowd = Crowd(Turnstile(active=1, waiting=5))
+    first, second, third = [await crowd.come(name) for name in "abc"]
+    crowd.go["a"].set()
+    await first  # second's wake-up is under way now
+    second.cancel()
+    crowd.go["b"].set(), crowd.go["c"].set()
+    await asyncio.wait_for(third, 1)
+    await asyncio.wait([second])
+    assert crowd.turnstile.taken == 0 and crowd.turnstile.active == 0
+
+
+async def test_an_active_caller_that_is_cancelled_lets_the_next_in():
+    crowd = Crowd(Turnstile(active=1, waiting=1))
+    first, second = await crowd.come("a"), await crowd.come("b")
+    first.cancel()
+    crowd.go["b"].set()
+    await asyncio.wait_for(second, 1)
+    assert crowd.through == ["a", "b"]
