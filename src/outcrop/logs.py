@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import orjson
@@ -83,12 +84,12 @@ def timestamp(seconds: float) -> str:
     return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03d}Z"
 
 
-def dump(value: Any) -> bytes:
-    """JSON on one line; what JSON has no word for is written as text."""
+def dump(value: Any, default: Callable[[Any], str] = str) -> bytes:
+    """JSON on one line; what JSON has no word for is written as `default` says."""
     try:
-        return orjson.dumps(value, default=str)
-    except TypeError:  # a lone surrogate or an integer past 64 bits, which orjson refuses
-        return json.dumps(value, default=str).encode()
+        return orjson.dumps(value, default=default)
+    except TypeError:  # a lone surrogate or an integer past 64 bits, which orjson refuses: the surrogate becomes ?
+        return json.dumps(value, default=default, ensure_ascii=False).encode(errors="replace")
 
 
 _last_second: tuple[int, str] = (0, "1970-01-01T00:00:00")

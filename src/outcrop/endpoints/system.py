@@ -1,7 +1,7 @@
 """The operator's door: GET /metrics, /healthz, /readyz and /status.
 
-Knows nothing of models' answers. /metrics and the two probes are open, since scrapers and orchestrators sign nothing and
-they hold counts only; /status is for this machine and for callers with a key.
+Knows nothing of models' answers. /metrics and the two probes are open, since scrapers and orchestrators sign nothing
+and they hold counts only; /status is for this machine and for callers with a key.
 """
 
 from __future__ import annotations
@@ -79,8 +79,9 @@ def status_json(services: Services) -> dict[str, Any]:
 def status_text(status: Mapping[str, Any]) -> str:
     """`status_json` for a person: a line about the service, a line for each engine."""
     logging = "on" if status["invocationLogging"] else "off"
+    up, memory = _duration(status["uptimeS"]), _size(status["memory"])
     lines = [
-        f"Outcrop {status['version']}, pid {status['pid']}, up {_duration(status['uptimeS'])}, {_size(status['memory'])}",
+        f"Outcrop {status['version']}, pid {status['pid']}, up {up}, {memory}",
         f"{status['requestsInFlight']} requests in flight, invocation logging {logging}",
         *(_engine_text(engine) for engine in status["engines"]),
     ]
@@ -130,7 +131,8 @@ def _is_loopback(host: str) -> bool:
 def _signed(request: Request) -> SignedRequest:
     path = request.scope.get("raw_path") or request.scope["path"].encode()
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return SignedRequest(request.method, path.decode("latin-1").partition("?")[0], request.url.query, headers, b"")
+    place = path.decode("latin-1").partition("?")[0]
+    return SignedRequest(request.method, place, request.url.query, headers, b"", request.url.scheme == "https")
 
 
 def _duration(seconds: float) -> str:

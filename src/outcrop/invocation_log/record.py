@@ -7,13 +7,13 @@ both hold a Converse response (a stream is folded), InvokeModelWithResponseStrea
 from __future__ import annotations
 
 import base64
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from .. import logs
 from ..call import Call
 from ..config import Settings
 from ..turn import Piece
@@ -71,11 +71,8 @@ def line(settings: Settings, config: Mapping[str, Any], call: Call, error: str |
 
 
 def dump(value: Any) -> bytes:
-    """JSON; bytes become base64, and what orjson refuses (lone surrogates, huge integers) goes the slow way."""
-    try:
-        return orjson.dumps(value, default=_plain)
-    except TypeError:
-        return json.dumps(value, default=_plain).encode()
+    """JSON; bytes become base64, as on the wire."""
+    return logs.dump(value, _plain)
 
 
 def streamed(events: Sequence[Mapping[str, Any]]) -> Any:
