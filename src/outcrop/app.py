@@ -44,12 +44,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         engines = Engines(settings)
         stack.push_async_callback(engines.close)
         await _preload(settings, catalog, engines)
-        telemetry = Telemetry(settings)
-        telemetry.engines = engines.status
+        telemetry = Telemetry(settings, engines.status)
         objects = Objects(settings)
         inference = Inference(settings, catalog, engines, objects)
         stack.push_async_callback(inference.close)
-        invocation_log = await InvocationLog.open(settings, records, objects)
+        invocation_log = await InvocationLog.open(settings, records, objects, telemetry.registry)
         stack.push_async_callback(invocation_log.close)
         yield Services(settings, records, keys, catalog, engines, objects, inference, telemetry, invocation_log)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         CountTokensResponse,
     )
 
+MESSAGE_START: Delta = {"messageStart": {"role": "assistant"}}
+
 
 @operation
 async def converse(call: Call, request: ConverseRequest) -> ConverseResponse:
@@ -70,7 +72,9 @@ def _turn(call: Call, request: Any) -> Turn:
 async def _events(request: Any, deltas: AsyncIterator[Delta]) -> AsyncIterator[Delta]:
     try:
         async for delta in deltas:
-            if "messageStop" in delta:
+            if "messageStart" in delta:
+                delta = MESSAGE_START  # without what only other APIs tell at the start
+            elif "messageStop" in delta:
                 stop = delta["messageStop"]
                 fields = stop.pop("additionalModelResponseFields", {})
                 delta = {"messageStop": stop | _asked_fields(request, fields)}

@@ -16,7 +16,8 @@ from ..dialects import DIALECTS
 from ..errors import OperationNotImplementedException, ValidationException
 from ..turn import Turn
 from ..wire.operation import operation
-from ..wire.validate import require_turn
+from ..wire import spec
+from ..wire.validate import require
 
 if TYPE_CHECKING:
     from ..shapes.bedrock_runtime import (
@@ -72,7 +73,7 @@ async def read(call: Call, model_id: str, body: bytes) -> tuple[ModuleType, Turn
     dialect = DIALECTS[model.family]
     turn = dialect.read(_object(body, "body"))
     try:
-        require_turn(turn)
+        require(spec.load("bedrock-runtime").operation("Converse").input, {"modelId": model.id, **turn})
     except (TypeError, AttributeError) as error:
         raise ValidationException(
             f"Malformed input request: {error}, please reformat your input and try again."
