@@ -136,12 +136,15 @@ QWEN2_REGEX = (
 )
 
 
+BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+
+
 def split(*regexes: str) -> dict[str, Any]:
     """A pre-tokenizer as Qwen's and Llama 3's: Split by each expression, then ByteLevel."""
     steps: list[dict[str, Any]] = [
         {"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated", "invert": False} for r in regexes
     ]
-    steps.append({"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False})
+    steps.append(BYTES)
     return {"type": "Sequence", "pretokenizers": steps}
 
 
@@ -155,7 +158,7 @@ def alphabet() -> list[str]:
 def words_tokenizer(folder: Path, size: int) -> Path:
     """`size` made-up words (256 to 258 are the added tokens): llama.cpp gives no probabilities for halves of a
     UTF-8 character, which a byte-level model with random weights says all the time."""
-    added = [_added(256, "<|bos|>"), _added(257, "<|im_end|>"), _added(258, "<think>", special=False)]
+    added = [added_token(256, "<|bos|>"), added_token(257, "<|im_end|>"), added_token(258, "<think>", special=False)]
     vocab = {f"w{n}": n for n in range(size) if n not in (256, 257, 258)}
     model = {"type": "BPE", "vocab": vocab, "merges": ["w 1"]}
     _write_tokenizer(folder, {"added_tokens": added, "pre_tokenizer": split(QWEN2_REGEX), "model": model})
@@ -169,13 +172,13 @@ MERGES = ["Ġ t", "h e", "Ġt he", "i n", "Ġ a", "e r", "o n", "r e", "Ċ Ċ", 
 def byte_level_tokenizer(folder: Path, pre: dict[str, Any] | None = None, **changes: Any) -> Path:
     """A byte-level BPE tokenizer.json of 256 bytes, three added tokens and a few merges; returns the folder."""
     vocab = {text: number for number, text in enumerate(alphabet())}
-    added = [_added(256, "<|bos|>"), _added(257, "<|im_end|>"), _added(258, "<think>", special=False)]
+    added = [added_token(256, "<|bos|>"), added_token(257, "<|im_end|>"), added_token(258, "<think>", special=False)]
     for number, merge in enumerate(dict.fromkeys(m.replace(" ", "") for m in MERGES)):
         vocab[merge] = 259 + number
     data = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
         "normalizer": {"type": "NFC"}, "pre_tokenizer": pre or split(QWEN2_REGEX),
-        "post_processor": None, "decoder": {"type": "ByteLevel"},
+        "post_processor": None, "decoder": BYTES,
         "model": {"type": "BPE", "vocab": vocab, "merges": [m for m in MERGES if m.replace(" ", "") in vocab]},
     }  # fmt: skip
     _write_tokenizer(folder, data | changes)
@@ -185,13 +188,13 @@ def byte_level_tokenizer(folder: Path, pre: dict[str, Any] | None = None, **chan
 def byte_fallback_tokenizer(folder: Path, **changes: Any) -> Path:
     """A Llama-2-like tokenizer.json: <unk>, <s>, </s>, 256 bytes, letters, merges; returns the folder."""
     letters = ["▁", *"abcdefghijklmnopqrstuvwxyz", *"ABC.,!?'1"]
-    merges = [("▁", "t"), ("h", "e"), ("▁t", "he"), ("▁", "a"), ("l", "l"), ("e", "ll"), ("h", "ell"), ("o", "n"),
-              ("▁", "he"), ("▁he", "ll"), ("▁", "h"), ("▁h", "ell"), ("▁hell", "o"), ("▁", "▁")]  # fmt: skip
-    texts = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), *letters]
-    texts += dict.fromkeys("".join(pair) for pair in merges)
+    words = ["▁t", "he", "▁the", "▁a", "ll", "ell", "hell", "on", "▁he", "▁hell", "▁h", "▁hello", "▁▁", "in", "th"]
+    texts = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), *letters, *words]
+    # As transformers makes them from a SentencePiece model: every way to split a word into two pieces.
+    merges = [(w[:n], w[n:]) for w in words for n in range(1, len(w)) if {w[:n], w[n:]} <= {*letters, *words}]
     data = {
         "version": "1.0", "truncation": None, "padding": None,
-        "added_tokens": [_added(0, "<unk>"), _added(1, "<s>"), _added(2, "</s>")],
+        "added_tokens": [added_token(0, "<unk>"), added_token(1, "<s>"), added_token(2, "</s>")],
         "normalizer": {"type": "Sequence", "normalizers": [
             {"type": "Prepend", "prepend": "▁"},
             {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
@@ -208,7 +211,7 @@ def byte_fallback_tokenizer(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def _added(number: int, text: str, special: bool = True) -> dict[str, Any]:
+def added_token(number: int, text: str, special: bool = True) -> dict[str, Any]:
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     return {"id": number, "content": text, "special": special, **flags}
 

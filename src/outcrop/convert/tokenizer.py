@@ -8,6 +8,7 @@ is found by comparing the folder's pre-tokenizer with `PRE_TOKENIZERS`, never by
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 import gguf
 
 from . import sentencepiece
+
+logger = logging.getLogger(__name__)
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = (
     int(kind) for kind in (
@@ -50,7 +53,8 @@ PRE_TOKENIZERS: dict[tuple[str, ...], str] = {
     (_CASED.replace("{C}", _CONTRACTIONS + "?") + r"\p{N}{1,3}|" + _CASED_TAIL,): "gpt-4o",
 }
 """What splits the text, in order -> llama.cpp's name for it. The expressions are those of the published
-tokenizer.json files, which llama.cpp's rules were adapted from (src/llama-vocab.cpp)."""
+tokenizer.json files, which llama.cpp's rules were adapted from (src/llama-vocab.cpp). Its rules for tekken and gpt-4o
+cut combining marks off their letters, which the originals do not; all else agrees (tests/convert/test_tokenizer.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +218,21 @@ def _sentencepiece_like(data: dict[str, Any], tokens: list[str], types: list[int
     for rank, pair in enumerate(merges):
         ranks.setdefault("".join(pair), rank)
     scores = [-float(ranks.get(text, 1_000_000)) for text in tokens]
+    if odd := _unmergeable(ranks, merges, set(tokens)):
+        logger.warning("%d tokens can be split in ways the merges do not list (%r): llama.cpp may join more", *odd)
     return Vocabulary("llama", "default", tokens, types, scores=scores, space_prefix=_space_prefix(data))
+
+
+def _unmergeable(ranks: dict[str, int], merges: list[tuple[str, str]], known: set[str]) -> tuple[int, str] | None:
+    """How many merged tokens have a split into two tokens that is no merge, and one of them. A tokenizer that was
+    SentencePiece before has none; one trained as BPE with byte fallback may."""
+    listed = set(merges)
+    odd = [
+        text
+        for text in ranks
+        if any((pair := (text[:n], text[n:])) not in listed and known.issuperset(pair) for n in range(1, len(text)))
+    ]
+    return (len(odd), odd[0]) if odd else None
 
 
 def _piece_type(text: str, kind: int) -> int:
