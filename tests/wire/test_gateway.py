@@ -106,22 +106,21 @@ async def test_a_client_that_hangs_up_cancels_the_handler_at_once() -> None:
 
 
 async def test_a_client_that_hangs_up_in_mid_stream_closes_the_iterator() -> None:
-    hang_up, closed, answer = asyncio.Event(), asyncio.Event(), Answer()
+    hang_up, closed, flowing, answer = asyncio.Event(), asyncio.Event(), asyncio.Event(), Answer()
 
     async def endless() -> AsyncIterator[Any]:
         try:
             while True:
                 yield EVENT
                 await asyncio.sleep(0.001)
+                if answer.sends:
+                    flowing.set()
         finally:
             closed.set()
 
     door = stream_door(endless)
-    task = asyncio.create_task(
-        door.client("POST", "/model/m/converse-stream", BODY, hang_up=hang_up, answer=answer)
-    )
-    while not answer.sends:
-        await asyncio.sleep(0.001)
+    task = asyncio.create_task(door.client("POST", "/model/m/converse-stream", BODY, hang_up=hang_up, answer=answer))
+    await flowing.wait()
     hang_up.set()
     await asyncio.wait_for(task, 1)
     assert closed.is_set()
@@ -303,7 +302,8 @@ async def test_a_client_that_reads_slowly_holds_the_iterator_back() -> None:
 
     async def fast() -> AsyncIterator[Any]:
         nonlocal made
-        for made in range(1, 5001):
+        for _ in range(5000):
+            made += 1
             yield EVENT
 
     door = stream_door(fast)
@@ -327,7 +327,9 @@ async def test_converse_goes_in_and_comes_back() -> None:
         return REPLY
 
     door = converse_door(converse)
-    answer = await door.client("POST", "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Fa.bc/converse", BODY)
+    answer = await door.client(
+        "POST", "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Fa.bc/converse", BODY
+    )
     call, request = seen[0]
     assert request == {**HELLO, "modelId": "arn:aws:bedrock:us-east-1::foundation-model/a.bc"}
     assert answer.status == 200

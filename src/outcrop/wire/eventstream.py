@@ -36,6 +36,7 @@ class Frame(NamedTuple):
 
 # ------------------------------------------------------------------ writing
 
+
 def encode(headers: bytes, payload: bytes) -> bytes:
     """One frame around encoded headers and a payload."""
     prelude = _PRELUDE.pack(len(headers) + len(payload) + 16, len(headers))
@@ -134,6 +135,7 @@ def _exception_member(stream: Shape, error: ServiceError) -> Member | None:
 
 
 # ------------------------------------------------------------------ reading
+
 
 class Reader:
     """Takes bytes as they come and gives whole frames. Raises ValidationException for frames that are damaged."""

@@ -198,6 +198,7 @@ _WRITERS: dict[str, Callable[[Shape], Write]] = {
 
 # ------------------------------------------------------------------ text in (labels, query, headers)
 
+
 def text_reader(member: Member) -> Callable[[str], Any]:
     """From the text of a label, a query item or a header to a handler's value."""
     if member.is_json:
@@ -432,6 +433,7 @@ def is_deeper(value: Any, limit: int) -> bool:
 
 
 # ------------------------------------------------------------------ responses
+
 
 @cache
 def response_writer(operation: Operation) -> Callable[[Mapping[str, Any]], Outgoing]:

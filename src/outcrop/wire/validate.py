@@ -68,11 +68,13 @@ def checker(shape: Shape) -> Check | None:
 
 
 def _structure(shape: Shape) -> Check | None:
-    required, sensitive = shape.required, shape.is_sensitive
+    required, union, sensitive = frozenset(shape.required), shape.is_union, shape.is_sensitive
     members: dict[str, Check] = {}
 
     def check(value: dict[str, Any]) -> Faults:
-        found: list[Fault] = [Fault(name, "null ", NOT_NULL) for name in required if name not in value]
+        found: list[Fault] = []
+        if not required <= value.keys():
+            found.extend(Fault(name, "null ", NOT_NULL) for name in shape.required if name not in value)
         if union and len(value) != 1:
             found.append(one_of)
         for name, item in value.items():
@@ -80,7 +82,6 @@ def _structure(shape: Shape) -> Check | None:
                 found.extend(fault.under(name, sensitive) for fault in wrong)
         return found
 
-    union = shape.is_union
     one_of = Fault("", "", f"Member must have exactly one of these set: [{', '.join(shape.members)}]")
     _checks[shape] = check  # before its members: shapes may hold themselves
     members.update((name, found) for name, member in shape.members.items() if (found := checker(member.shape)))
