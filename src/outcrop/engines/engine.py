@@ -23,7 +23,7 @@ from .choice import Choice, choose
 from .endpoint import KINDS, Endpoint
 from .gguf_info import GgufInfo, read_info
 from .llama import Options
-from .plan import Plan
+from .plan import TYPICAL_TOKENS, Plan
 from .process import EngineFailed, EngineProcess
 from .turnstile import Turnstile
 
@@ -72,6 +72,11 @@ class Engine:
     def serves(self, model: Model) -> bool:
         """Whether `model` would be answered by the very same process."""
         return (self.model.source, self.model.mmproj) == (model.source, model.mmproj)
+
+    def share(self, tokens: int) -> int:
+        """What a request takes of a shared cache; a guess where the caller has none."""
+        context = self.plan.context if self.plan else TYPICAL_TOKENS
+        return min(tokens or TYPICAL_TOKENS, context)
 
     @property
     def pid(self) -> int:
@@ -148,6 +153,7 @@ class Engine:
             self.choice = choose(self.settings)
             begin = time.monotonic()
             self._process = await self._start(info, plan)
+            self.turnstile.room = plan.pool if plan.shared else 0
         except (EngineFailed, ValueError, OSError) as error:
             raise self._failed(error) from error
         self._failures, self._failure = 0, ""

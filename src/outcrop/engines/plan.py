@@ -16,8 +16,10 @@ SHORTEST_CONTEXT = 4096
 """What an automatic context may shrink to when memory is short; a context set by hand never shrinks."""
 OVERHEAD = 96 * MIB
 """An engine without weights and cache: code, server threads, buffers of a small model."""
-CACHE_SHARE = 8
-"""Slots get caches of their own up to one part in eight of the free memory, and share one pool past it."""
+TYPICAL_TOKENS = 4096
+"""Prompt and answer of a usual request: the pool has room for one of these in every slot where memory allows."""
+CACHE_SHARE = 4
+"""The key/value cache may take one part in four of what the weights leave; it is never less than one context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,14 @@ def _contexts(info: GgufInfo, settings: Settings) -> list[int]:
 
 def _plan(info: GgufInfo, settings: Settings, free: int, extra: int, context: int) -> Plan:
     each, slots = max(1, info.kv_bytes_per_token()), max(1, settings.engine_slots)
-    affordable = free // CACHE_SHARE // each
-    shared = slots * context > affordable
-    pool = max(context, min(slots * context, affordable)) if shared else slots * context
+    weights = info.size_bytes + extra
+    affordable = max(0, free - weights) // CACHE_SHARE // each
+    own = slots * context <= affordable and context <= TYPICAL_TOKENS
+    pool = slots * context if own else max(context, min(slots * min(context, TYPICAL_TOKENS), affordable))
     pool = -(-pool // 256) * 256
     prompt_cache = min(512 * MIB, free // 16, 2 * pool * each)
-    weights = info.size_bytes + extra
     total = weights + pool * each + prompt_cache + _buffers(info) + OVERHEAD
-    return Plan(context, slots, pool, shared, prompt_cache, weights, total)
+    return Plan(context, slots, pool, not own, prompt_cache, weights, total)
 
 
 def _buffers(info: GgufInfo) -> int:

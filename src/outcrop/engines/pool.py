@@ -63,10 +63,12 @@ class Engines:
         self._closed = False
 
     @asynccontextmanager
-    async def lease(self, model: Model, *, slot: bool = True) -> AsyncIterator[Endpoint]:
+    async def lease(self, model: Model, *, slot: bool = True, tokens: int = 0) -> AsyncIterator[Endpoint]:
         """A server ready to answer for `model`, for as long as the block runs.
 
         `slot=False` is for calls that generate nothing (counting tokens): they keep the engine but wait for no turn.
+        `tokens` is what prompt and answer may come to (a guess is fine): where slots share their cache, so many run
+        together as fit, for a cache that overflows fails every request in it.
         Raises ThrottlingException (queue full), ModelNotReadyException (still loading after settings.load_wait_s),
         ServiceUnavailableException (no memory, closing), ModelErrorException (cannot load).
         """
@@ -78,7 +80,7 @@ class Engines:
         engine = self._engine(model)
         async with engine.turnstile.place():
             try:
-                async with self._turn(engine, slot) as endpoint:
+                async with self._turn(engine, slot, tokens) as endpoint:
                     yield endpoint
             except BROKEN:
                 await engine.settle()
@@ -114,13 +116,13 @@ class Engines:
         await asyncio.gather(*(engine.stop() for engine in self._all()))
 
     @asynccontextmanager
-    async def _turn(self, engine: Engine, slot: bool) -> AsyncIterator[Endpoint]:
+    async def _turn(self, engine: Engine, slot: bool, tokens: int) -> AsyncIterator[Endpoint]:
         """Load first, then queue: a model that cannot load fails everybody at once, not one after the other."""
         endpoint = await engine.endpoint()
         if not slot:
             yield endpoint
             return
-        async with engine.turnstile.turn():
+        async with engine.turnstile.turn(engine.share(tokens)):
             yield await engine.endpoint()  # it may have died while we waited
 
     def _refuse_when_closed(self) -> None:

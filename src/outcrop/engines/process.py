@@ -36,7 +36,6 @@ class EngineProcess:
         self.pid = child.pid
         """The process that does the work: the child, or the binary that it keeps."""
         self.stderr = b""
-        self.stopping = False
         self.exited = asyncio.create_task(self._watch())
 
     @classmethod
@@ -80,7 +79,6 @@ class EngineProcess:
 
     async def stop(self) -> None:
         """End it: politely, then not. Returns when it is gone and reaped."""
-        self.stopping = True
         self._signal(signal.SIGTERM)
         done, _ = await asyncio.wait([self.exited], timeout=STOP_S)
         if not done:
@@ -88,11 +86,9 @@ class EngineProcess:
             await asyncio.wait([self.exited])
 
     def _signal(self, number: int) -> None:
-        if self.child.returncode is None:
-            try:
-                self.child.send_signal(number)
-            except ProcessLookupError:
-                pass
+        """Not by child.send_signal: that polls, and reaps the child behind the event loop's back."""
+        if self.running:
+            os.kill(self.child.pid, number)
 
     async def _become_ready(self, line: bytes) -> None:
         assert self.child.stdin and self.child.stdout
@@ -102,8 +98,7 @@ class EngineProcess:
             answer = orjson.loads(await self.child.stdout.readline())
             self.address, self.pid = answer["address"], answer["pid"]
         except (OSError, ValueError, KeyError, TypeError):
-            await asyncio.wait([self.exited], timeout=STOP_S)
-            raise EngineFailed(self.death()) from None
+            raise EngineFailed(await self._last_words()) from None
         await self._become_healthy()
 
     async def _become_healthy(self) -> None:
@@ -112,7 +107,11 @@ class EngineProcess:
                 if await _healthy(session, self.address):
                     return
                 await asyncio.sleep(POLL_S)
-        raise EngineFailed(self.death())
+        raise EngineFailed(await self._last_words())
+
+    async def _last_words(self) -> str:
+        await asyncio.wait([self.exited], timeout=STOP_S)
+        return self.death()
 
     async def _watch(self) -> int:
         """Reap, then give stderr a moment to end: a grandchild that holds it open must not hide the exit."""

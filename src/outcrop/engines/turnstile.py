@@ -1,4 +1,4 @@
-"""The bounded queue before a model: so many at once, so many waiting, first come first served.
+"""The bounded queue before a model: so many at once, so much context at once, first come first served.
 
 Knows nothing of engines. Lives on one event loop.
 """
@@ -6,6 +6,7 @@ Knows nothing of engines. Lives on one event loop.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,16 +16,19 @@ FULL = "Too many requests, please wait before trying again."
 
 
 class Turnstile:
-    """`places` callers in all, of whom `active` are through; whoever goes away frees what they held."""
+    """`slots` callers are through at a time, `waiting` more may wait; whoever goes away frees what they held."""
 
-    def __init__(self, active: int, waiting: int) -> None:
-        self.places = active + waiting
+    def __init__(self, slots: int, waiting: int) -> None:
+        self.slots, self.places = slots, slots + waiting
+        self.room = 0
+        """Tokens of context that the active callers share; 0 where each has its own."""
         self.taken = 0
         """Callers in all, waiting ones included."""
         self.active = 0
+        self.used = 0
         self.empty = asyncio.Event()
         self.empty.set()
-        self._gate = asyncio.Semaphore(active)  # wakes in order of arrival, also when waiters are cancelled
+        self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @property
     def waiting(self) -> int:
@@ -45,11 +49,46 @@ class Turnstile:
                 self.empty.set()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for one's turn and hold it."""
-        async with self._gate:
-            self.active += 1
-            try:
-                yield
-            finally:
-                self.active -= 1
+    async def turn(self, tokens: int = 0) -> AsyncIterator[None]:
+        """Wait for one's turn and hold it, with `tokens` of the shared room (all of it at most)."""
+        await self._enter(tokens)
+        try:
+            yield
+        finally:
+            self._leave(tokens)
+
+    async def _enter(self, tokens: int) -> None:
+        if not self._queue and self._fits(tokens):
+            self._take(tokens)
+            return
+        wake = asyncio.get_running_loop().create_future()
+        self._queue.append((wake, tokens))
+        try:
+            await wake
+        except asyncio.CancelledError:
+            if wake.cancelled():
+                self._queue.remove((wake, tokens))
+                self._wake()
+            else:  # the turn was given in the very moment we were cancelled: pass it on
+                self._leave(tokens)
+            raise
+
+    def _fits(self, tokens: int) -> bool:
+        """Room for one more; one alone always fits, whatever it asks for."""
+        return self.active < self.slots and (not self.room or not self.active or self.used + tokens <= self.room)
+
+    def _take(self, tokens: int) -> None:
+        self.active += 1
+        self.used += tokens
+
+    def _leave(self, tokens: int) -> None:
+        self.active -= 1
+        self.used -= tokens
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let in whoever is next, as long as they fit; a big one at the head holds the others: no one starves."""
+        while self._queue and self._fits(self._queue[0][1]):
+            wake, tokens = self._queue.popleft()
+            self._take(tokens)
+            wake.set_result(None)
