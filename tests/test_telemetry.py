@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import logging
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -251,3 +253,13 @@ def test_below_the_level_nothing_is_built(telemetry: Telemetry, logged: io.Strin
     logging.getLogger().setLevel("WARNING")
     finish(telemetry, modelId="m")
     assert logged.getvalue() == ""
+
+
+def test_the_documented_metrics_are_the_exposed_ones(telemetry: Telemetry) -> None:
+    from outcrop.invocation_log import log
+
+    log.Counters(telemetry.registry)
+    text = (Path(__file__).parents[1] / "docs" / "observability.md").read_text()
+    documented = set(re.findall(r"`((?:bedrock|outcrop)_[a-z0-9_]+)`", text))
+    exposed = set(re.findall(r"^# TYPE ((?:bedrock|outcrop)_\w+)", telemetry.metrics().decode(), re.MULTILINE))
+    assert documented == exposed

@@ -139,7 +139,7 @@ class Counts(Collector):
 
     def __init__(self, name: str, help: str, labels: Sequence[str] = ()) -> None:
         self._family = name, help, labels
-        self._values: dict[tuple[str, ...], float] = {}
+        self._values: dict[tuple[str, ...], float] = {} if labels else {(): 0}
 
     def add(self, labels: tuple[str, ...] = (), amount: float = 1) -> None:
         """Add `amount` (0 or more; TypeError and ValueError say otherwise)."""

@@ -81,7 +81,7 @@ class InvocationLog:
         self.config: dict[str, Any] | None = None
         """The LoggingConfig in force; None while logging is off."""
         self.spool = Spool(settings.home / "spool" / "invocations", SPOOL_LIMIT)
-        self.counts = _Counters(registry or CollectorRegistry())
+        self.counts = Counters(registry or CollectorRegistry())
         self._pending: list[tuple[dict[str, Any], bytes]] = []
         self._pending_size = 0
         self._news, self._full = asyncio.Event(), asyncio.Event()
@@ -244,7 +244,7 @@ class InvocationLog:
             self.config = found
 
 
-class _Counters:
+class Counters:
     def __init__(self, registry: CollectorRegistry) -> None:
         rows = DELIVERIES.items()
         self.delivered = {key: Counts(f"{row.metric}_success", f"{row.help}.") for key, row in rows}
