@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from outcrop.engines import engine as engine_module
-from outcrop.engines import machine
-from outcrop.engines.plan import MIB
+from outcrop.engines import machine, pool
+from outcrop.engines.plan import MIB, Plan
 from outcrop.engines.pool import Engines
 from outcrop.errors import (
     ModelErrorException,
@@ -130,18 +130,17 @@ async def count(engines: Engines, model) -> None:
         assert (await http.post(f"{endpoint.url}/tokenize", json={"content": "a"})).status == 200
 
 
-async def test_requests_that_would_overflow_a_shared_cache_wait_for_one_another(settings, tmp_path, monkeypatch):
+async def test_requests_that_would_overflow_a_shared_cache_wait_for_one_another(settings, tiny, monkeypatch):
     """llama.cpp fails every request of a shared cache that overflows: four of these together would."""
-    monkeypatch.setattr(machine, "available_memory", lambda: 156 * MIB)
-    model = model_of(tiny_gguf(tmp_path / "wide.gguf", width=512, layers=4, heads=4, kv_heads=4, context=1024))
+    small = Plan(context=1024, slots=4, pool=1280, shared=True, prompt_cache=MIB, weights=MIB, total=MIB)
+    monkeypatch.setattr(pool, "plan", lambda *_: small)
 
     async def use() -> int:
-        async with engines.lease(model, tokens=650) as endpoint:
-            return (await chat(endpoint, max_tokens=600, ignore_eos=True))["usage"]["completion_tokens"]
+        async with engines.lease(model_of(tiny), tokens=500) as endpoint:
+            return (await chat(endpoint, max_tokens=450, ignore_eos=True))["usage"]["completion_tokens"]
 
-    async with engines_of(settings, memory_reserve_mib=0) as engines:
-        assert await asyncio.gather(*(use() for _ in range(4))) == [600] * 4
-        assert engines._engines[model.id].turnstile.room in range(1024, 2400), "the test must meet a small shared pool"
+    async with engines_of(settings) as engines:
+        assert await asyncio.gather(*(use() for _ in range(4))) == [450] * 4
 
 
 async def test_a_waiter_that_leaves_frees_its_place(settings, tiny):
