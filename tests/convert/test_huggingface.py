@@ -218,7 +218,8 @@ def test_memory_holds_one_tensor_at_a_time(tmp_path: Path) -> None:
     folder = build(tmp_path, "llama", hidden_size=512, intermediate_size=512, num_hidden_layers=24)
     script = (
         "import resource, sys; from pathlib import Path; from outcrop.convert import convert\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)\n"
+        "unit = 1 if sys.platform == 'darwin' else 1024\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit\n"
         "before = peak()\n"
         f"convert(Path({str(folder)!r}), Path({str(tmp_path / 'o.gguf')!r}))\n"
         "print(peak() - before)"
