@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import ServiceUnavailableException
-from .files import locked
+from .files import locked_while_awaiting
 from .tables import HEAD
 
 BUSY_TIMEOUT_MS = 5000
@@ -79,7 +79,9 @@ class Records:
     async def _connection(self, begin: str) -> AsyncIterator[AsyncConnection]:
         try:
             async with self.engine.connect() as db:
-                yield await db.execution_options(outcrop_begin=begin)
+                await db.execution_options(outcrop_begin=begin)
+                await db.begin()  # here, not at the first statement: alembic commits unless it finds a transaction
+                yield db
         except (IntegrityError, ProgrammingError):  # ours to handle or to mend, not the database's state
             raise
         except (DBAPIError, OSError, TimeoutError) as error:
@@ -100,7 +102,7 @@ class Records:
     async def _migrate(self) -> None:
         """Bring the schema to head. Two processes at once take turns; the second finds nothing left to do."""
         sqlite = self.engine.dialect.name == "sqlite"
-        with locked(Path(f"{self.place}.lock")) if sqlite else nullcontext():
+        async with locked_while_awaiting(Path(f"{self.place}.lock")) if sqlite else nullcontext():
             if sqlite:
                 await self._use_wal()
             async with self.write() as db:
