@@ -303,7 +303,7 @@ def _query(operation: Operation) -> Fill | None:
             if name in readers:
                 _put(parsed, members[name], _within(members[name].name, readers[name], text))
         for member in rest:
-            parsed[member.name] = _query_map(member, [pair for pair in pairs if pair[0] not in members])
+            parsed[member.name] = _query_map(member, pairs)
 
     return fill if members or rest else None
 
@@ -475,8 +475,9 @@ def _body_writer(shape: Shape) -> Body:
                 written[wire] = write_member(item)
             elif name not in members and name not in elsewhere:
                 raise LookupError(f"{shape.name} has no member {name!r}")
-        return "application/json", orjson.dumps(written), None
+        return "application/json", b"" if nothing else orjson.dumps(written), None
 
+    nothing = bool(shape.members) and not members  # all of it travels in headers
     return write
 
 
@@ -491,7 +492,7 @@ def _payload_writer(member: Member) -> Body:
             return "application/octet-stream", value.encode() if isinstance(value, str) else value or b"", None
         if kind == "string":
             return "text/plain", (value or "").encode(), None
-        return "application/json", b"{}" if value is None else orjson.dumps(write_json(value)), None
+        return "application/json", b"" if value is None else orjson.dumps(write_json(value)), None
 
     return write
 
