@@ -1,95 +1,59 @@
-"""Documents and other attachments turned into text that a model can read.
+"""Files turned into text that a model can read.
 
-Knows nothing of models. Each format is a row of `READERS`; the libraries are imported when first needed.
-Limits as Bedrock's: five documents, 4.5 MB each; an archive may unpack to 100 MB.
+Knows nothing of turns. Each format is a row of `READERS`; the libraries are imported when first needed. A file is
+hostile until read: what it may unpack to and how much text it may give are limited.
 """
 
 from __future__ import annotations
 
-import asyncio
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .errors import ValidationException
-from .store.objects import Objects
-from .turn import Block, Message, Turn
 
-MAX_DOCUMENTS = 5
-MAX_BYTES = 4_500_000
-MAX_UNPACKED = 100_000_000
+MAX_UNPACKED = 50_000_000
+"""Bytes that an archive may unpack to."""
 MAX_CHARACTERS = 4_000_000
+"""Characters of text that a file may give, far beyond any context window."""
 
 
-async def inline(turn: Turn, objects: Objects) -> Turn:
-    """The turn with every document as a text block and every s3Location fetched; the same turn when there is none.
-
-    Raises ValidationException for a document that cannot be read.
-    """
-    messages = turn.get("messages", [])
-    if not any(_attached(block) for message in messages for block in message["content"]):
-        return turn
-    if sum("document" in block for message in messages for block in message["content"]) > MAX_DOCUMENTS:
-        raise ValidationException(f"A request may carry at most {MAX_DOCUMENTS} documents.")
-    return {**turn, "messages": [await _message(message, objects) for message in messages]}
-
-
-def _attached(block: Block) -> bool:
-    inner = block.get("toolResult", {}).get("content", ())
-    return any("document" in part or "image" in part for part in (block, *inner))
-
-
-async def _message(message: Message, objects: Objects) -> Message:
-    return {"role": message["role"], "content": [await _block(block, objects) for block in message["content"]]}
-
-
-async def _block(block: Block, objects: Objects) -> Block:
-    if "toolResult" in block:
-        content = [await _block(part, objects) for part in block["toolResult"]["content"]]
-        return {"toolResult": {**block["toolResult"], "content": content}}
-    if "document" in block:
-        return {"text": await text_of(block["document"], objects)}
-    if "image" in block and "s3Location" in block["image"]["source"]:
-        data = await objects.get(block["image"]["source"]["s3Location"]["uri"])
-        return {"image": {**block["image"], "source": {"bytes": data}}}
-    return block
-
-
-async def text_of(document: dict[str, Any], objects: Objects) -> str:
-    """A document block as text between tags that name it."""
-    name, source = document["name"], document["source"]
-    if "text" in source:
-        text = source["text"]
-    elif "content" in source:
-        text = "\n".join(part["text"] for part in source["content"] if "text" in part)
-    else:
-        data = source["bytes"] if "bytes" in source else await objects.get(source["s3Location"]["uri"])
-        text = await asyncio.to_thread(read, data, document.get("format", "txt"), name)
-    context = f"\n{document['context']}" if document.get("context") else ""
-    return f'<document name="{name}">{context}\n{text.strip()}\n</document>'
+class TooMuch(Exception):
+    """More than MAX_CHARACTERS, noticed while reading."""
 
 
 def read(data: bytes, format: str, name: str) -> str:
     """The text of a file. Raises ValidationException that names the document when it cannot be read."""
-    if len(data) > MAX_BYTES:
-        raise ValidationException(f"The document {name} is larger than {MAX_BYTES / 1e6} MB.")
     reader = READERS.get(format)
     if reader is None:
-        raise ValidationException(f"The document {name} has the format {format}, which Outcrop cannot read yet.")
+        known = ", ".join(READERS)
+        raise ValidationException(f"The document {name} has the format {format}, which is not supported here: {known}.")
     try:
-        text = reader(data)
-    except ValidationException:
-        raise
+        return _limited([reader(data)])
+    except TooMuch:
+        raise ValidationException(f"The document {name} holds more than {MAX_CHARACTERS} characters of text.") from None
+    except ValidationException as error:
+        raise ValidationException(f"The document {name} {error.message}") from None
     except Exception as error:  # the libraries raise what they like on a broken file
-        raise ValidationException(f"The document {name} could not be read as {format}: {error}") from error
-    if len(text) > MAX_CHARACTERS:
-        raise ValidationException(f"The document {name} holds more than {MAX_CHARACTERS} characters of text.")
-    return text
+        raise ValidationException(f"The document {name} could not be read as {format}. Check the file.") from error
+
+
+def _limited(parts: Iterable[str]) -> str:
+    """The parts as lines. Raises TooMuch as soon as they are too many."""
+    kept: list[str] = []
+    left = MAX_CHARACTERS
+    for part in parts:
+        left -= len(part) + 1
+        if left < 0:
+            raise TooMuch
+        kept.append(part)
+    return "\n".join(kept)
 
 
 def _plain(data: bytes) -> str:
-    return data.decode("utf-8-sig")
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return data.decode("utf-16" if wide else "utf-8-sig")
 
 
 def _html(data: bytes) -> str:
@@ -104,7 +68,7 @@ def _html(data: bytes) -> str:
 def _pdf(data: bytes) -> str:
     from pypdf import PdfReader
 
-    return "\n\n".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+    return _limited(f"{page.extract_text()}\n" for page in PdfReader(io.BytesIO(data)).pages)
 
 
 def _docx(data: bytes) -> str:
@@ -117,19 +81,22 @@ def _xlsx(data: bytes) -> str:
     from openpyxl import load_workbook
 
     book = load_workbook(_archive(data), read_only=True, data_only=True)
-    return "\n\n".join(f"# {sheet.title}\n{_rows(sheet)}" for sheet in book.worksheets)
+    return _limited(line for sheet in book.worksheets for line in _lines(sheet))
 
 
-def _rows(sheet: Any) -> str:
-    rows = sheet.iter_rows(values_only=True)
-    return "\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in rows)
+def _lines(sheet: Any) -> Iterable[str]:
+    """A sheet as comma-separated values. What it says of its own size is not believed."""
+    sheet.reset_dimensions()
+    yield f"# {sheet.title}"
+    for row in sheet.iter_rows(values_only=True):
+        yield ",".join("" if cell is None else str(cell) for cell in row)
 
 
 def _archive(data: bytes) -> io.BytesIO:
-    """The bytes of a zip archive, after a look at what it would unpack to."""
+    """The bytes of a zip archive, after a look at what it would unpack to (zipfile reads no entry beyond that)."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
-            raise ValidationException("The document unpacks to more than 100 MB.")
+            raise ValidationException(f"unpacks to more than {MAX_UNPACKED // 1_000_000} MB.")
     return io.BytesIO(data)
 
 

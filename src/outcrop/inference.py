@@ -6,20 +6,25 @@ Every door comes through here. Knows nothing of HTTP doors or of how engines are
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
 
-from . import documents, rules
-from .catalog import Catalog, Model
+from . import attachments, rules
+from .call import Call
+from .catalog import Catalog
 from .config import Settings
-from .engines import chat, tokens
+from .engines import tokens
+from .engines.chat import chat
 from .engines.endpoint import Endpoint
 from .engines.pool import Engines
 from .store.objects import Objects
 from .turn import Delta, Reply, Turn, gather
-from .call import Call
+
+IDLE_S = 2.0
+"""How long an unused connection to an engine is kept: less than servers keep theirs (5 s in cpp-httplib and uvicorn),
+so that no request goes out on a connection that is just being closed."""
 
 
 class Inference:
@@ -37,20 +42,22 @@ class Inference:
         """The connections to engines; made on first use because it belongs to the running loop."""
         if self._http is None:
             timeout = aiohttp.ClientTimeout(total=self.settings.request_timeout_s, sock_connect=10)
-            self._http = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S)
+            self._http = aiohttp.ClientSession(
+                timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+            )
         return self._http
 
-    async def deltas(self, call: Call, model_id: str, turn: Turn) -> AsyncIterator[Delta]:
+    async def deltas(self, call: Call, model_id: str, turn: Turn) -> AsyncGenerator[Delta, None]:
         """Stream the answer. The first delta comes with the first token: whoever awaits it before answering turns
         every earlier failure into a real error. Closing the iterator stops the engine."""
         async with self._ready(call, model_id, turn) as (turn, endpoint):
-            stream = chat.chat(self.http, turn, endpoint, await tokens.cached(self.http, turn, endpoint))
-            try:
+            cached = await tokens.cached(self.http, turn, endpoint)
+            async with aclosing(chat(self.http, turn, endpoint, cached)) as stream:
                 async for delta in stream:
-                    _note(call, delta)
+                    if "contentBlockDelta" not in delta:
+                        _note(call, delta)
                     yield delta
-            finally:
-                await stream.aclose()  # type: ignore[attr-defined]
 
     async def reply(self, call: Call, model_id: str, turn: Turn) -> Reply:
         """The whole answer at once."""
@@ -58,17 +65,19 @@ class Inference:
 
     async def count(self, call: Call, model_id: str, turn: Turn) -> int:
         """Input tokens of the turn, exactly as `reply` would use them."""
-        async with self._ready(call, model_id, turn) as (turn, endpoint):
+        async with self._ready(call, model_id, turn, slot=False) as (turn, endpoint):
             return await tokens.count(self.http, turn, endpoint)
 
     @asynccontextmanager
-    async def _ready(self, call: Call, model_id: str, turn: Turn) -> AsyncIterator[tuple[Turn, Endpoint]]:
+    async def _ready(
+        self, call: Call, model_id: str, turn: Turn, slot: bool = True
+    ) -> AsyncIterator[tuple[Turn, Endpoint]]:
         """The turn as the engine will see it, and an engine that is held until the answer is out."""
-        model: Model = await self.catalog.resolve(model_id)
+        model = await self.catalog.resolve(model_id)
         call.note["modelId"] = model.id
         rules.check(turn, model)
-        turn = await documents.inline(turn, self.objects)
-        async with self.engines.lease(model) as endpoint:
+        turn = await attachments.inline(turn, self.objects)
+        async with self.engines.lease(model, slot=slot) as endpoint:
             yield turn, endpoint
 
     async def close(self) -> None:

@@ -6,7 +6,8 @@ or from `Delta`s; an engine takes a `Turn` and yields `Delta`s.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, TypedDict
 
 import orjson
@@ -76,21 +77,22 @@ class Blocks:
         return [{"contentBlockStop": {"contentBlockIndex": self.index}}]
 
 
-async def gather(deltas: AsyncIterator[Delta]) -> Reply:
+async def gather(deltas: AsyncGenerator[Delta, None]) -> Reply:
     """Fold a stream of deltas into one reply."""
     pieces: dict[int, Piece] = {}
     stop: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
-    async for delta in deltas:
-        ((name, event),) = delta.items()
-        if name == "contentBlockDelta":
-            pieces.setdefault(event["contentBlockIndex"], Piece()).add(event["delta"])
-        elif name == "contentBlockStart":
-            pieces[event["contentBlockIndex"]] = Piece(event["start"].get("toolUse"))
-        elif name == "messageStop":
-            stop = event
-        elif name == "metadata":
-            metadata = event
+    async with aclosing(deltas):
+        async for delta in deltas:
+            ((name, event),) = delta.items()
+            if name == "contentBlockDelta":
+                pieces.setdefault(event["contentBlockIndex"], Piece()).add(event["delta"])
+            elif name == "contentBlockStart":
+                pieces[event["contentBlockIndex"]] = Piece(event["start"].get("toolUse"))
+            elif name == "messageStop":
+                stop = event
+            elif name == "metadata":
+                metadata = event
     return {
         "message": {"role": "assistant", "content": [piece.block() for _, piece in sorted(pieces.items())]},
         "stopReason": stop["stopReason"],
@@ -128,8 +130,9 @@ class Piece:
         return {"reasoningContent": {"reasoningText": {"text": "".join(self.reasoning), **signed}}}
 
     def _tool_use(self, text: str) -> Block:
-        """The call, or its text as it stands when that is not JSON (the stream then ends in malformed_tool_use)."""
+        """The call, or its text where that is no JSON object (the answer then stopped for another reason)."""
         try:
-            return {"toolUse": {**self.tool, "input": orjson.loads(text or "{}")}}  # type: ignore[dict-item]
+            value = orjson.loads(text.strip() or "{}")
         except orjson.JSONDecodeError:
-            return {"text": text}
+            value = None
+        return {"toolUse": {**(self.tool or {}), "input": value}} if isinstance(value, dict) else {"text": text}

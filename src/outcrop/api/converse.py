@@ -5,11 +5,14 @@ A request of Converse is a turn already; what remains here is what surrounds the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from .. import rules
 from ..call import Call
 from ..errors import OperationNotImplementedException
+from ..invocation_log import logged
 from ..turn import Delta, Turn
 from ..wire.operation import operation
 from . import invoke
@@ -24,10 +27,12 @@ if TYPE_CHECKING:
         CountTokensResponse,
     )
 
+
 MESSAGE_START: Delta = {"messageStart": {"role": "assistant"}}
 
 
 @operation
+@logged
 async def converse(call: Call, request: ConverseRequest) -> ConverseResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html"""
     turn = _turn(call, request)
@@ -43,6 +48,7 @@ async def converse(call: Call, request: ConverseRequest) -> ConverseResponse:
 
 
 @operation
+@logged
 async def converse_stream(call: Call, request: ConverseStreamRequest) -> ConverseStreamResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html"""
     deltas = call.services.inference.deltas(call, request["modelId"], _turn(call, request))
@@ -55,6 +61,7 @@ async def count_tokens(call: Call, request: CountTokensRequest) -> CountTokensRe
     asked: Any = request["input"]
     if "converse" in asked:
         turn = asked["converse"]
+        rules.check_documents(turn)
     else:
         _, turn = await invoke.read(call, request["modelId"], asked["invokeModel"]["body"])
     return {"inputTokens": await call.services.inference.count(call, request["modelId"], turn)}
@@ -66,23 +73,27 @@ def _turn(call: Call, request: Any) -> Turn:
             raise OperationNotImplementedException(f"Outcrop does not implement {thing} yet ({member}).")
     if "requestMetadata" in request:
         call.note["requestMetadata"] = request["requestMetadata"]
+    rules.check_documents(request)
     return request
 
 
-async def _events(request: Any, deltas: AsyncIterator[Delta]) -> AsyncIterator[Delta]:
-    try:
+async def _events(request: Any, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Delta, None]:
+    async with aclosing(deltas):
         async for delta in deltas:
-            if "messageStart" in delta:
-                delta = MESSAGE_START  # without what only other APIs tell at the start
-            elif "messageStop" in delta:
-                stop = delta["messageStop"]
-                fields = stop.pop("additionalModelResponseFields", {})
-                delta = {"messageStop": stop | _asked_fields(request, fields)}
-            elif "metadata" in delta:
-                delta = {"metadata": delta["metadata"] | _echo(request)}
-            yield delta
-    finally:
-        await deltas.aclose()  # type: ignore[attr-defined]
+            yield delta if "contentBlockDelta" in delta else _event(request, delta)
+
+
+def _event(request: Any, delta: Delta) -> Delta:
+    """A delta as Converse's own event: with what was asked for besides, without what only other APIs tell."""
+    if "messageStart" in delta:
+        return MESSAGE_START
+    if "messageStop" in delta:
+        stop = delta["messageStop"]
+        fields = _asked_fields(request, stop.get("additionalModelResponseFields", {}))
+        return {"messageStop": {"stopReason": stop["stopReason"], **fields}}
+    if "metadata" in delta:
+        return {"metadata": delta["metadata"] | _echo(request)}
+    return delta
 
 
 def _asked_fields(request: Any, fields: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ Knows no family: `dialects.DIALECTS` does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,12 @@ import orjson
 from ..call import Call
 from ..dialects import DIALECTS
 from ..errors import OperationNotImplementedException, ValidationException
+from ..invocation_log import logged
 from ..turn import Turn
+from ..wire import spec, validate
+from ..wire.errors import SerializationException
 from ..wire.operation import operation
-from ..wire import spec
-from ..wire.validate import require
+from ..wire.restjson import is_deeper, reader
 
 if TYPE_CHECKING:
     from ..shapes.bedrock_runtime import (
@@ -37,6 +40,7 @@ COUNTS = {
 
 
 @operation
+@logged
 async def invoke_model(call: Call, request: InvokeModelRequest) -> InvokeModelResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"""
     dialect, turn = await _read(call, request)
@@ -45,18 +49,26 @@ async def invoke_model(call: Call, request: InvokeModelRequest) -> InvokeModelRe
     for member, header in COUNTS.items():
         if member in reply["usage"]:
             call.response_headers[f"x-amzn-bedrock-{header}"] = str(reply["usage"][member])
-    return {"body": orjson.dumps(dialect.write(reply, request["modelId"])), "contentType": "application/json"}
+    body = orjson.dumps(dialect.write(reply, request["modelId"]))
+    return {"body": body, "contentType": "application/json", **_echo(request)}  # type: ignore[typeddict-item]
 
 
 @operation
+@logged
 async def invoke_model_with_response_stream(
     call: Call, request: InvokeModelWithResponseStreamRequest
 ) -> InvokeModelWithResponseStreamResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html"""
     dialect, turn = await _read(call, request)
     deltas = call.services.inference.deltas(call, request["modelId"], turn)
-    chunks = dialect.stream(deltas, request["modelId"])
-    return {"body": _frames(call, deltas, chunks), "contentType": "application/json"}  # type: ignore[typeddict-item]
+    frames = _frames(call, dialect.stream(deltas, request["modelId"]))
+    return {"body": frames, "contentType": "application/json", **_echo(request)}  # type: ignore[typeddict-item]
+
+
+def _echo(request: Any) -> dict[str, Any]:
+    """The latency class and the tier that served the request: there is one of each here, whatever was asked for."""
+    served = {"performanceConfigLatency": "standard", "serviceTier": "default"}
+    return {member: value for member, value in served.items() if member in request}
 
 
 async def _read(call: Call, request: Any) -> tuple[ModuleType, Turn]:
@@ -70,47 +82,55 @@ async def _read(call: Call, request: Any) -> tuple[ModuleType, Turn]:
 async def read(call: Call, model_id: str, body: bytes) -> tuple[ModuleType, Turn]:
     """The model's dialect and the turn that `body` asks for in it. Raises ValidationException."""
     model = await call.services.catalog.resolve(model_id)
+    if model.family not in DIALECTS:
+        raise ValidationException(f"The model {model.id} is not invoked with a body of its own; use Converse.")
     dialect = DIALECTS[model.family]
-    turn = dialect.read(_object(body, "body"))
-    try:
-        require(spec.load("bedrock-runtime").operation("Converse").input, {"modelId": model.id, **turn})
-    except (TypeError, AttributeError) as error:
-        raise ValidationException(
-            f"Malformed input request: {error}, please reformat your input and try again."
-        ) from error
-    return dialect, turn
+    return dialect, checked(dialect.read(_object(body, "body", call.services.settings.max_depth)))
 
 
-def _object(text: bytes | str, what: str) -> dict[str, Any]:
+def checked(json: dict[str, Any]) -> Turn:
+    """A turn from its JSON, parsed and validated as a Converse request is. Raises ValidationException."""
+    members = spec.load("bedrock-runtime").shape("ConverseRequest").members
+    turn: dict[str, Any] = {}
+    for name, value in json.items():
+        shape = members[name].shape
+        try:
+            turn[name] = reader(shape)(value)
+        except SerializationException as error:
+            raise _malformed(str(error.inside(name))) from error
+        if found := validate.faults(shape, turn[name]):
+            raise _malformed(validate.message([fault.under(name) for fault in found]))
+    return turn  # type: ignore[return-value]
+
+
+def _object(text: bytes | str, what: str, depth: int = 64) -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise ValidationException(
-            f"Malformed input request, the {what} is not JSON ({error}), please reformat your input and try again."
-        ) from error
+        raise _malformed(f"the {what} is not JSON ({error})") from error
     if not isinstance(value, dict):
-        raise ValidationException(
-            f"Malformed input request: #: expected type: JSONObject, found: {type(value).__name__}, "
-            "please reformat your input and try again."
-        )
+        raise _malformed(f"#: expected type: JSONObject, found: {type(value).__name__}")
+    if is_deeper(value, depth):
+        raise _malformed(f"the {what} is nested deeper than {depth} levels")
     return value
 
 
-async def _frames(call: Call, deltas: Any, chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+def _malformed(what: str) -> ValidationException:
+    return ValidationException(f"Malformed input request: {what}, please reformat your input and try again.")
+
+
+async def _frames(call: Call, chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:
     """The chunks as events. From the moment the usage is known a chunk waits for the next, so that the last one can
     carry the metrics."""
     held: dict[str, Any] | None = None
-    try:
+    async with aclosing(chunks):
         async for chunk in chunks:
+            if "usage" not in call.note:
+                yield _chunk(chunk)
+                continue
             if held is not None:
                 yield _chunk(held)
-                held = None
-            if "usage" in call.note:
-                held = chunk
-            else:
-                yield _chunk(chunk)
-    finally:
-        await deltas.aclose()
+            held = chunk
     yield _chunk((held or {}) | {"amazon-bedrock-invocationMetrics": _metrics(call.note)})
 
 

@@ -8,14 +8,14 @@ docs.anthropic.com/en/api/messages, docs.anthropic.com/en/api/messages-streaming
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 from ..errors import ValidationException
-from ..turn import Block, Delta, Message, Reply, Turn
+from ..turn import Block, Delta, Message, Reply
 
 KEYS = {
     "max_tokens": ("inferenceConfig", "maxTokens"),
@@ -44,8 +44,8 @@ MEDIA_TYPES = {"application/pdf": "pdf", "text/plain": "txt"}
 # read ------------------------------------------------------------------------------------------------------------
 
 
-def read(body: dict[str, Any]) -> Turn:
-    """The turn that `body` asks for. Raises ValidationException that names the offending key."""
+def read(body: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of the turn that `body` asks for. Raises ValidationException that names the offending key."""
     for key in ("max_tokens", "messages"):
         if key not in body:
             raise _malformed(f"#: required key [{key}] not found")
@@ -63,22 +63,30 @@ def _malformed(what: str) -> ValidationException:
     return ValidationException(f"Malformed input request: {what}, please reformat your input and try again.")
 
 
-def _turn(body: dict[str, Any]) -> Turn:
-    turn: dict[str, Any] = {"messages": [_message(message) for message in body["messages"]]}
+def _turn(body: dict[str, Any]) -> dict[str, Any]:
+    turn: dict[str, Any] = {"messages": _messages(body["messages"])}
     for key, (group, member) in KEYS.items():
         if body.get(key) is not None:
             turn.setdefault(group, {})[member] = body[key]
     if system := body.get("system"):
         turn["system"] = _content(system)
     if tools := body.get("tools"):
-        turn |= _tool_config(tools, body.get("tool_choice") or {"type": "auto"})
+        _add_tools(turn, tools, body.get("tool_choice") or {"type": "auto"})
     if schema := _schema(body):
         turn["outputConfig"] = _text_format(schema)
-    return turn  # type: ignore[return-value]
+    return turn
 
 
-def _message(message: dict[str, Any]) -> Message:
-    return {"role": message["role"], "content": _content(message["content"])}
+def _messages(messages: list[dict[str, Any]]) -> list[Message]:
+    """The messages; those of one role in a row are one, as in Anthropic's own API."""
+    read: list[Message] = []
+    for message in messages:
+        content = _content(message["content"])
+        if read and read[-1]["role"] == message["role"]:
+            read[-1]["content"] += content
+        else:
+            read.append({"role": message["role"], "content": content})
+    return read
 
 
 def _content(content: str | Iterable[dict[str, Any]]) -> list[Block]:
@@ -117,8 +125,8 @@ def _thinking(block: dict[str, Any]) -> Block:
 
 
 def _image(block: dict[str, Any]) -> Block:
-    format = block["source"]["media_type"].removeprefix("image/")
-    return {"image": {"format": format, "source": {"bytes": _decode(block["source"])}}}
+    format = block["source"].get("media_type", "").removeprefix("image/")
+    return {"image": {"format": format, "source": {"bytes": _base64(block["source"])}}}
 
 
 def _document(block: dict[str, Any]) -> Block:
@@ -128,16 +136,25 @@ def _document(block: dict[str, Any]) -> Block:
         return {"document": {**name, "source": {"content": _content(source["content"])}}}
     if source["type"] == "text":
         return {"document": {**name, "format": "txt", "source": {"text": source["data"]}}}
-    return {"document": {**name, "format": MEDIA_TYPES[source["media_type"]], "source": {"bytes": _decode(source)}}}
+    data = _base64(source)
+    if source["media_type"] not in MEDIA_TYPES:
+        raise ValueError(f"media_type [{source['media_type']}] is not one of {', '.join(MEDIA_TYPES)}")
+    return {"document": {**name, "format": MEDIA_TYPES[source["media_type"]], "source": {"bytes": data}}}
 
 
-def _decode(source: dict[str, Any]) -> bytes:
+def _base64(source: dict[str, Any]) -> str:
     if source["type"] != "base64":
         raise ValueError(f"source type [{source['type']}] is not supported")
-    try:
-        return base64.b64decode(source["data"], validate=True)
-    except binascii.Error as error:
-        raise ValueError("source.data is not valid base64") from error
+    return source["data"]
+
+
+def _redacted(block: dict[str, Any]) -> Block:
+    return {"reasoningContent": {"redactedContent": base64.b64encode(block["data"].encode()).decode()}}
+
+
+def _search_result(block: dict[str, Any]) -> Block:
+    parts = [{"text": part["text"]} for part in block["content"]]
+    return {"searchResult": {"source": block["source"], "title": block["title"], "content": parts}}
 
 
 BLOCKS: dict[str, Callable[[dict[str, Any]], Block]] = {
@@ -145,7 +162,8 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], Block]] = {
     "image": _image,
     "document": _document,
     "thinking": _thinking,
-    "redacted_thinking": lambda block: {"reasoningContent": {"redactedContent": block["data"].encode()}},
+    "redacted_thinking": _redacted,
+    "search_result": _search_result,
     "tool_use": lambda block: {
         "toolUse": {"toolUseId": block["id"], "name": block["name"], "input": block["input"]},
     },
@@ -154,16 +172,24 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], Block]] = {
 """Content block type -> how it reads."""
 
 
-def _tool_config(tools: list[dict[str, Any]], choice: dict[str, Any]) -> dict[str, Any]:
-    if choice["type"] == "none":
-        return {}
+def _add_tools(turn: dict[str, Any], tools: list[dict[str, Any]], choice: dict[str, Any]) -> None:
+    """The tools and which of them to call. What Converse has no word for are additional fields."""
+    kind = choice["type"]
+    chosen = {"tool": {"name": choice["name"]}} if kind == "tool" else {"auto" if kind == "none" else kind: {}}
+    turn["toolConfig"] = {"tools": _tools(tools), "toolChoice": chosen}
+    if kind == "none":
+        turn.setdefault("additionalModelRequestFields", {})["tool_choice"] = "none"
+    if choice.get("disable_parallel_tool_use"):
+        turn.setdefault("additionalModelRequestFields", {})["parallel_tool_calls"] = False
+
+
+def _tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     for tool in tools:
         listed.append({"toolSpec": _tool_spec(tool)})
         if tool.get("cache_control"):
             listed.append(_cache_point(tool["cache_control"]))
-    chosen = {"tool": {"name": choice["name"]}} if choice["type"] == "tool" else {choice["type"]: {}}
-    return {"toolConfig": {"tools": listed, "toolChoice": chosen}}
+    return listed
 
 
 def _tool_spec(tool: dict[str, Any]) -> dict[str, Any]:
@@ -228,30 +254,31 @@ def _usage(usage: dict[str, int]) -> dict[str, int]:
 # stream ----------------------------------------------------------------------------------------------------------
 
 
-async def stream(deltas: AsyncIterator[Delta], model_id: str) -> AsyncIterator[dict[str, Any]]:
-    """The events of Anthropic's stream, each a dict with its `type`."""
-    open_at: int | None = None
+async def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:
+    """The events of Anthropic's stream, each a dict with its `type`. Closing it closes `deltas`."""
+    open_at = -1
     stop: dict[str, Any] = {}
-    async for delta in deltas:
-        ((name, event),) = delta.items()
-        if name == "messageStart":
-            yield _message_start(event, model_id)
-        elif name == "contentBlockStart":
-            open_at = event["contentBlockIndex"]
-            yield _block_start(open_at, _opened(event["start"]))
-        elif name == "contentBlockDelta":
-            index, piece = event["contentBlockIndex"], _piece(event["delta"])
-            if open_at != index:
-                open_at = index
-                yield _block_start(index, EMPTY[piece["type"]])
-            yield {"type": "content_block_delta", "index": index, "delta": piece}
-        elif name == "contentBlockStop":
-            yield {"type": "content_block_stop", "index": event["contentBlockIndex"]}
-        elif name == "messageStop":
-            stop = event
-        else:
-            yield _message_delta(stop, event["usage"])
-            yield {"type": "message_stop"}
+    async with aclosing(deltas):
+        async for delta in deltas:
+            ((name, event),) = delta.items()
+            if name == "contentBlockDelta":
+                index, piece = event["contentBlockIndex"], _piece(event["delta"])
+                if open_at != index:
+                    open_at = index
+                    yield _block_start(index, EMPTY[piece["type"]])
+                yield {"type": "content_block_delta", "index": index, "delta": piece}
+            elif name == "messageStart":
+                yield _message_start(event, model_id)
+            elif name == "contentBlockStart":
+                open_at = event["contentBlockIndex"]
+                yield _block_start(open_at, _opened(event["start"]))
+            elif name == "contentBlockStop":
+                yield {"type": "content_block_stop", "index": event["contentBlockIndex"]}
+            elif name == "messageStop":
+                stop = event
+            else:
+                yield _message_delta(stop, event["usage"])
+                yield {"type": "message_stop"}
 
 
 EMPTY = {

@@ -1,6 +1,7 @@
 """A turn written as the body of an OpenAI chat completion request.
 
-Pure functions; knows nothing of HTTP. Source: platform.openai.com/docs/api-reference/chat, llama.cpp tools/server/README.md.
+Pure functions; knows nothing of HTTP.
+Sources: platform.openai.com/docs/api-reference/chat, llama.cpp's tools/server/README.md.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from .endpoint import Endpoint
 INFERENCE = {"maxTokens": "max_tokens", "temperature": "temperature", "topP": "top_p"}
 """inferenceConfig member -> body field."""
 
-ADDITIONAL = {
-    "seed": "seed",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "logit_bias": "logit_bias",
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "max_tokens": "max_tokens",
-}
-"""additionalModelRequestFields that every server takes."""
+ADDITIONAL = frozenset(
+    {
+        "seed",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "parallel_tool_calls",
+    }
+)
+"""additionalModelRequestFields that every server takes under the same name."""
 
 EXTRA = {
     "top_k": "top_k",
@@ -42,25 +46,42 @@ EXTRA = {
 
 SYNONYMS = {"repetition_penalty": "repeat_penalty", "repeat_penalty": "repetition_penalty"}
 
+THINKING = frozenset({"thinking", "reasoning_config", "reasoningConfig", "enable_thinking"})
+"""How Claude, Nova and Qwen are told to reason or not."""
+
 IGNORED = frozenset({"anthropic_beta", "anthropic_version"})
+
+ANY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 def body(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     """The request body for a streamed answer. Raises ValidationException for fields the engine does not have."""
-    config = turn.get("inferenceConfig", {})
-    out: dict[str, Any] = {
+    return {
         "model": endpoint.model,
         "messages": messages(turn),
         "stream": True,
         "stream_options": {"include_usage": True},
+        **_inference(turn, endpoint),
+        **_output(turn),
+        **_tools(turn, endpoint),
+        **_prefill(turn, endpoint),
+        **_additional(turn.get("additionalModelRequestFields") or {}, endpoint),
+        **endpoint.kind.always,
     }
-    out |= {field: config[member] for member, field in INFERENCE.items() if member in config}
+
+
+def _inference(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
+    config = turn.get("inferenceConfig", {})
+    out = {field: config[member] for member, field in INFERENCE.items() if member in config}
     if stop := config.get("stopSequences"):
         out |= {"stop": stop, **endpoint.kind.with_stop}
-    out |= _tools(turn, endpoint)
-    out |= _output(turn)
-    out |= _additional(turn.get("additionalModelRequestFields") or {}, endpoint)
-    return out | endpoint.kind.always
+    return out
+
+
+def _prefill(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
+    """A last message of the assistant is the beginning of the answer, which goes on from there."""
+    last = turn.get("messages", [])[-1:]
+    return endpoint.kind.with_prefill if last and last[0]["role"] == "assistant" else {}
 
 
 def messages(turn: Turn) -> list[dict[str, Any]]:
@@ -68,8 +89,13 @@ def messages(turn: Turn) -> list[dict[str, Any]]:
     system = "\n\n".join(filter(None, map(_text, turn.get("system", []))))
     out = [{"role": "system", "content": system}] if system else []
     for message in turn.get("messages", []):
-        out.extend(_assistant(message) if message["role"] == "assistant" else _user(message))
+        out.extend(ROLES[message["role"]](message))
     return out
+
+
+def _system(message: Message) -> list[dict[str, Any]]:
+    """A system message between the others."""
+    return [{"role": "system", "content": "\n\n".join(filter(None, map(_text, message["content"])))}]
 
 
 def _assistant(message: Message) -> list[dict[str, Any]]:
@@ -100,6 +126,9 @@ def _user(message: Message) -> Iterator[dict[str, Any]]:
             parts.extend(_parts(block))
     if parts:
         yield {"role": "user", "content": _flat(parts)}
+
+
+ROLES = {"user": _user, "assistant": _assistant, "system": _system}
 
 
 def _tool_result(result: dict[str, Any]) -> dict[str, Any]:
@@ -136,9 +165,15 @@ def _text(block: Block) -> str | None:
         case {"json": value}:
             return orjson.dumps(value).decode()
         case {"searchResult": result}:
-            said = "\n".join(part["text"] for part in result["content"] if "text" in part)
+            said = _joined(result["content"])
             return f'<search_result title="{result["title"]}" source="{result["source"]}">\n{said}\n</search_result>'
+        case {"citationsContent": cited}:
+            return _joined(cited.get("content", []))
     return None
+
+
+def _joined(parts: list[dict[str, Any]]) -> str:
+    return "\n".join(part["text"] for part in parts if "text" in part)
 
 
 def forced(turn: Turn) -> bool:
@@ -146,38 +181,58 @@ def forced(turn: Turn) -> bool:
     return bool((turn.get("toolConfig") or {}).get("toolChoice", {}).keys() & {"any", "tool"})
 
 
+def reads_as_call(turn: Turn, endpoint: Endpoint) -> bool:
+    """Whether the text of the answer is a call, because a schema had to force it."""
+    return forced(turn) and not endpoint.kind.forces_tools
+
+
 def _tools(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     config = turn.get("toolConfig") or {}
     specs = [tool["toolSpec"] for tool in config.get("tools", []) if "toolSpec" in tool]
     if not specs:
         return {}
-    out: dict[str, Any] = {"tools": [_function(spec) for spec in specs]}
+    listed = {"tools": [_function(spec) for spec in specs]}
     if not forced(turn):
-        return out | {"tool_choice": "auto", "parallel_tool_calls": True}
+        return listed | {"tool_choice": "auto", "parallel_tool_calls": True}
     chosen = config["toolChoice"].get("tool", {}).get("name")
-    specs = [spec for spec in specs if chosen in (None, spec["name"])]
-    if not endpoint.kind.forces_tools:
-        return out | {"tool_choice": "none", "response_format": _format("tool_call", _call_schema(specs))}
-    named = {"type": "function", "function": {"name": chosen}}
-    return out | {"tool_choice": named if chosen else "required"}
+    if endpoint.kind.forces_tools:
+        named = {"type": "function", "function": {"name": chosen}}
+        return listed | {"tool_choice": named if chosen else "required"}
+    schema = _call_schema([spec for spec in specs if chosen in (None, spec["name"])])
+    return listed | {"tool_choice": "none", "response_format": _format("tool_call", schema)}
 
 
 def _call_schema(specs: list[dict[str, Any]]) -> dict[str, Any]:
     """The schema of one call, as models trained on Hermes' format write it: name first, then arguments."""
-    calls = [
-        {
-            "type": "object",
-            "properties": {"name": {"const": spec["name"]}, "arguments": _parameters(spec)},
-            "required": ["name", "arguments"],
-            "additionalProperties": False,
-        }
-        for spec in specs
-    ]
-    return calls[0] if len(calls) == 1 else {"anyOf": calls}
+    if len(specs) == 1:
+        return _one_call(specs[0], "#")
+    return {"anyOf": [_one_call(spec, f"#/anyOf/{place}") for place, spec in enumerate(specs)]}
+
+
+def _one_call(spec: dict[str, Any], place: str) -> dict[str, Any]:
+    arguments = _moved(_parameters(spec), f"{place}/properties/arguments")
+    return {
+        "type": "object",
+        "properties": {"name": {"const": spec["name"]}, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def _moved(schema: Any, place: str) -> Any:
+    """A schema that stands at `place` of another: its references to its own parts go there."""
+    if isinstance(schema, list):
+        return [_moved(item, place) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {key: _moved(value, place) for key, value in schema.items()}
+    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
+        out["$ref"] = place + reference[1:]
+    return out
 
 
 def _parameters(spec: dict[str, Any]) -> dict[str, Any]:
-    return spec["inputSchema"].get("json") or {"type": "object", "properties": {}}
+    return spec["inputSchema"].get("json") or ANY_OBJECT
 
 
 def _function(spec: dict[str, Any]) -> dict[str, Any]:
@@ -205,20 +260,26 @@ def _format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
 
 
-def _additional(fields: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+def _additional(fields: Any, endpoint: Endpoint) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise ValidationException(
+            "The format of the value at additionalModelRequestFields is invalid. Provide a json object for the field "
+            "and try again."
+        )
     out: dict[str, Any] = {}
+    template: dict[str, Any] = {}
     for name, value in fields.items():
-        if name in ADDITIONAL:
-            out[ADDITIONAL[name]] = value
+        if name in ADDITIONAL or (name, value) == ("tool_choice", "none"):
+            out[name] = value
         elif name in EXTRA:
             out[_extra(EXTRA[name], endpoint)] = value
-        elif name in ("thinking", "reasoning_config", "reasoningConfig", "enable_thinking"):
-            out |= _thinking(value, endpoint)
-        elif name == "chat_template_kwargs" and endpoint.kind.template_kwargs:
-            out["chat_template_kwargs"] = out.get("chat_template_kwargs", {}) | value
+        elif name in THINKING:
+            template["enable_thinking"] = _enabled(value)
+        elif name == "chat_template_kwargs" and isinstance(value, dict):
+            template |= value
         elif name not in IGNORED:
             raise _extraneous(name)
-    return out
+    return out | ({"chat_template_kwargs": template} if template and endpoint.kind.template_kwargs else {})
 
 
 def _extra(name: str, endpoint: Endpoint) -> str:
@@ -228,15 +289,12 @@ def _extra(name: str, endpoint: Endpoint) -> str:
     raise _extraneous(name)
 
 
-def _thinking(value: Any, endpoint: Endpoint) -> dict[str, Any]:
-    """Anthropic's `thinking: {"type": "enabled"}`, Nova's reasoningConfig and a bare flag say the same thing."""
-    if not endpoint.kind.template_kwargs:
-        return {}
-    enabled = value.get("type") in ("enabled", "adaptive") if isinstance(value, dict) else bool(value)
-    return {"chat_template_kwargs": {"enable_thinking": enabled}}
+def _enabled(value: Any) -> bool:
+    return value.get("type") in ("enabled", "adaptive") if isinstance(value, dict) else bool(value)
 
 
 def _extraneous(name: str) -> ValidationException:
     return ValidationException(
-        f"Malformed input request: extraneous key [{name}] is not permitted, please reformat your input and try again."
+        f"Malformed input request: #: extraneous key [{name}] is not permitted, please reformat your input and try "
+        "again."
     )

@@ -18,13 +18,15 @@ class Kind:
     template_kwargs: bool = False
     """`chat_template_kwargs` in the body (enable_thinking and the like)."""
     forces_tools: bool = True
-    """`tool_choice: required` is enforced while decoding; where it is not, a JSON schema of the call takes its place."""
+    """`tool_choice: required` is enforced while decoding; where not, a JSON schema of the call takes its place."""
     extra_sampling: frozenset[str] = frozenset()
     """Sampling fields beyond OpenAI's own that the server takes by the name given here."""
     always: dict[str, Any] = field(default_factory=dict)
     """Fields that every chat request to this kind carries."""
     with_stop: dict[str, Any] = field(default_factory=dict)
     """Fields that make the server say which stop sequence ended the answer."""
+    with_prefill: dict[str, Any] = field(default_factory=dict)
+    """Fields that make the server go on from a last message of the assistant, where it does not by itself."""
 
 
 KINDS: dict[str, Kind] = {
@@ -38,7 +40,11 @@ KINDS: dict[str, Kind] = {
         always={"cache_prompt": True, "return_progress": True},
         with_stop={"verbose": True},
     ),
-    "vllm": Kind(template_kwargs=True, extra_sampling=frozenset({"top_k", "min_p", "repetition_penalty"})),
+    "vllm": Kind(
+        template_kwargs=True,
+        extra_sampling=frozenset({"top_k", "min_p", "repetition_penalty"}),
+        with_prefill={"continue_final_message": True, "add_generation_prompt": False},
+    ),
     "openai": Kind(),
 }
 

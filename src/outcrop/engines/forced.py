@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"((?:[^"\\]|\\.)*)"\s*,\s*"arguments"\s*:\s*')
+HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"([^"\\]+)"\s*,\s*"arguments"\s*:\s*')
 TAIL = re.compile(r"\}\s*$")
 
 
@@ -18,14 +18,14 @@ class ForcedCall:
     """
 
     def __init__(self) -> None:
-        self.name: str | None = None
+        self.name = ""
         self.held = ""
 
     def feed(self, text: str) -> list[tuple[str, str]]:
         """The (name, piece) pairs that `text` completes; the first has an empty piece and announces the name."""
         self.held += text
         pieces: list[tuple[str, str]] = []
-        if self.name is None:
+        if not self.name:
             head = HEAD.match(self.held)
             if head is None:
                 return []

@@ -5,7 +5,6 @@ Knows nothing of billing or of the API's doors.
 
 from __future__ import annotations
 
-import os.path
 from typing import Any
 
 import aiohttp
@@ -13,15 +12,15 @@ import aiohttp
 from ..errors import ValidationException
 from ..turn import Message, Turn
 from .body import body
-from .chat import post
 from .endpoint import Endpoint
+from .post import broken, json, post
 
 
 async def count(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> int:
-    """Tokens of the whole prompt, template included: the inputTokens of the same turn when it is answered."""
+    """Tokens of the whole prompt, template included: what the same turn uses, cached or not, when it is answered."""
     if not endpoint.kind.tokenize:
         raise ValidationException("The engine that serves this model does not count tokens.")
-    return (await _ask(http, endpoint, "/v1/chat/completions/input_tokens", _prompt(turn, endpoint)))["input_tokens"]
+    return await _ask(http, endpoint, "/v1/chat/completions/input_tokens", _prompt(turn, endpoint), "input_tokens")
 
 
 async def cached(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> int:
@@ -33,39 +32,45 @@ async def cached(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) ->
     if before is None or not endpoint.kind.tokenize:
         return 0
     part, whole = await _tokens(http, before, endpoint), await _tokens(http, turn, endpoint)
-    return len(os.path.commonprefix([part, whole]))
+    return next((place for place, (a, b) in enumerate(zip(part, whole, strict=False)) if a != b), len(part))
 
 
 async def _tokens(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> list[int]:
-    prompt = (await _ask(http, endpoint, "/apply-template", _prompt(turn, endpoint)))["prompt"]
+    prompt = await _ask(http, endpoint, "/apply-template", _prompt(turn, endpoint), "prompt")
     asked = {"content": prompt, "add_special": True, "parse_special": True}
-    return (await _ask(http, endpoint, "/tokenize", asked))["tokens"]
+    return await _ask(http, endpoint, "/tokenize", asked, "tokens")
 
 
 def _prompt(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     return body(turn, endpoint) | {"stream": False}
 
 
-async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str, content: dict[str, Any]) -> dict[str, Any]:
+async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str, content: dict[str, Any], member: str) -> Any:
     async with post(http, endpoint, path, content) as response:
-        return await response.json(content_type=None)
+        answer = await json(response)
+    if member not in answer:
+        raise broken(f"The model's engine gave no {member}.")
+    return answer[member]
 
 
 def before_cache_point(turn: Turn) -> Turn | None:
-    """The turn cut off at its last cachePoint (the order is tools, system, messages); None without one."""
+    """The turn cut off at its last cachePoint; None without one.
+
+    Where tools end at a cachePoint the system prompt stays: most chat templates put it before the tools.
+    """
     messages = turn.get("messages", [])
     for place in range(len(messages) - 1, -1, -1):
         content = messages[place]["content"]
         if (cut := _last(content)) is not None:
             kept: Message = {"role": messages[place]["role"], "content": content[:cut]}
             return {**turn, "messages": [*messages[:place], kept]}
-    empty: list[Message] = [{"role": "user", "content": [{"text": ""}]}]
+    nobody: list[Message] = [{"role": "user", "content": [{"text": ""}]}]
     system = turn.get("system", [])
     if (cut := _last(system)) is not None:
-        return {**turn, "system": system[:cut], "messages": empty}
-    tools = turn.get("toolConfig", {}).get("tools", [])
-    if (cut := _last(tools)) is not None:
-        return {**turn, "toolConfig": {**turn["toolConfig"], "tools": tools[:cut]}, "system": [], "messages": empty}
+        return {**turn, "system": system[:cut], "messages": nobody}
+    config = turn.get("toolConfig", {})
+    if (cut := _last(config.get("tools", []))) is not None:
+        return {**turn, "toolConfig": {**config, "tools": config["tools"][:cut]}, "messages": nobody}
     return None
 
 
