@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -35,20 +36,27 @@ def test_log_groups_are_files() -> None:
 def test_an_append_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.jsonl"
     append(path, b"one\n")
-    from outcrop.invocation_log import delivery
-
-    real = delivery.os.write
+    real = os.write
 
     def half(file: int, data: memoryview) -> int:
         if bytes(data[:1]) == b"t":
             return real(file, data[:1])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(delivery.os, "write", half)
+    monkeypatch.setattr(os, "write", half)
     with pytest.raises(OSError, match="No space"):
         append(path, b"two\n")
     monkeypatch.undo()
     assert path.read_bytes() == b"one\n"
+
+
+def test_a_line_torn_by_a_crash_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    append(path, b"one\n")
+    path.write_bytes(path.read_bytes() + b'{"tor')
+    append(path, b"two\n")
+    append(path, b"three\n")
+    assert path.read_bytes() == b'one\n{"tor\ntwo\nthree\n'
 
 
 async def test_keys_are_laid_out_as_by_aws(log: InvocationLog, objects: Objects) -> None:

@@ -89,7 +89,7 @@ async def test_a_client_that_leaves_closes_the_engine_and_is_recorded() -> None:
 async def test_whole_answers_and_streams_are_recorded_once() -> None:
     log = Log()
     one = call(log=log)
-    assert await converse(one, {"modelId": "m", "messages": []}) == {"output": "x"}
+    assert await converse(one, {"modelId": "m", "messages": [], "requestMetadata": {}}) == {"output": "x"}
     assert one.note["inputBody"] == {"messages": []}
     answer = await converse_stream(call(log=log), {})
     assert [event async for event in answer["stream"]] == EVENTS

@@ -20,7 +20,7 @@ from ..config import Settings
 from ..errors import ValidationException
 from ..store.objects import Objects
 from .record import dump
-from .spool import Batch
+from .spool import Batch, append_whole
 
 BODY_LIMIT = 100 * 1024
 """Bytes of a body that stays inside its record; a larger one becomes an object of its own."""
@@ -84,23 +84,14 @@ def group_path(settings: Settings, name: str) -> Path:
 def append(path: Path, data: bytes) -> None:
     """Add whole lines to a file that others may append to, too. OSError leaves it as it was."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
-        _append_locked(file, data)
+        size = os.fstat(file).st_size
+        torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # by a crash: it must not take our first line with it
+        append_whole(file, b"\n" + data if torn and data else data, size)
     finally:
         os.close(file)
-
-
-def _append_locked(file: int, data: bytes) -> None:
-    before = os.fstat(file).st_size
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-    except OSError:
-        os.ftruncate(file, before)
-        raise
 
 
 async def _put_all(objects: Objects, bodies: Mapping[str, bytes]) -> None:

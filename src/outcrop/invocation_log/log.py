@@ -204,7 +204,7 @@ class InvocationLog:
             if all([await self._to(name, batch, failed) for name in wanted]):
                 await asyncio.to_thread(path.unlink)
                 self._delivered -= {(batch.name, name) for name in wanted}
-                self._drop("torn", batch.torn)
+                self._drop("torn", batch.torn + (0 if batch.config else len(batch.lines)))
         finally:
             batch.release()
 

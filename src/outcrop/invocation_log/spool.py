@@ -101,16 +101,20 @@ class Spool:
         self._config = config
 
     def _write(self, data: bytes) -> None:
-        """All of it or nothing: what a full disk took of it is cut off again."""
         assert self._file is not None
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError:
-            os.ftruncate(self._file, self._size)
-            raise
+        append_whole(self._file, data, self._size)
         self._size += len(data)
+
+
+def append_whole(file: int, data: bytes, size: int) -> None:
+    """Append all of `data` or nothing: what a full disk took of it is cut off again, down to `size`."""
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError:
+        os.ftruncate(file, size)
+        raise
 
 
 def stamp(seconds: float) -> str:

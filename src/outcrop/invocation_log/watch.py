@@ -37,7 +37,7 @@ def logged(handler: Handler) -> Handler:
 def _note_input(call: Call, request: dict[str, Any]) -> None:
     call.note["requestedModelId"] = request.get("modelId")
     call.note["inputContentType"] = request.get("contentType")
-    rest = {name: value for name, value in request.items() if name != "modelId"}
+    rest = {name: value for name, value in request.items() if name not in ("modelId", "requestMetadata")}
     call.note["inputBody"] = request.get("body", rest)
 
 

@@ -201,7 +201,7 @@ Opener = Callable[[str], ObjectStore]
 
 def _remote(settings: Settings) -> Opener | None:
     """What opens a bucket of an S3 endpoint; None when objects are local files."""
-    url, endpoint = getattr(settings, "objects_url", ""), getattr(settings, "objects_endpoint", "")
+    url, endpoint = settings.objects_url, settings.objects_endpoint
     if not url:
         return None
     if url != "s3://":
