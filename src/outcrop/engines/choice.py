@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..config import Settings
+from . import machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,15 @@ class Choice:
     binary: str = ""
     """Path of a llama-server; empty for the wheel."""
     reason: str = ""
+    machine: str = ""
+    """Fingerprint of the processor it was built for."""
 
 
 def choose(settings: Settings) -> Choice:
     """What `settings.engine` comes to on this machine. A built engine that is gone falls back to the wheel."""
     if settings.engine == "auto":
-        return built(settings.home) or wheel("no engine was built here: outcrop engine build")
+        record = recorded(settings.home)
+        return runnable(record) or wheel(_why_not(record))
     if settings.engine == "wheel":
         return wheel("the setting `engine` says so")
     return Choice(f"llama-server {settings.engine}", settings.engine, "the setting `engine` names it")
@@ -46,13 +50,27 @@ def record_path(home: Path) -> Path:
     return home / "engines" / "engine.json"
 
 
-def built(home: Path) -> Choice | None:
-    """The adopted build, if there is one and it can still be run."""
+def recorded(home: Path) -> Choice | None:
+    """What the last build came to, if there was one: an engine, or the reasons why the wheel stays."""
     try:
-        choice = Choice(**json.loads(record_path(home).read_text()))
+        return Choice(**json.loads(record_path(home).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return choice if choice.binary and os.access(choice.binary, os.X_OK) else None
+
+
+def runnable(record: Choice | None) -> Choice | None:
+    """The built engine, if it can still be run on this processor (a home folder may travel)."""
+    if record is None or record.machine != machine.fingerprint():
+        return None
+    return record if record.binary and os.access(record.binary, os.X_OK) else None
+
+
+def _why_not(record: Choice | None) -> str:
+    if record is None:
+        return "no engine was built here: outcrop engine build"
+    if not record.binary:
+        return record.reason
+    return f"{record.label} is gone or was built for another processor: outcrop engine build"
 
 
 def adopt(home: Path, choice: Choice) -> None:

@@ -1,11 +1,13 @@
-"""What this machine, or the container we run in, can give an engine: memory and cores.
+"""What this machine, or the container we run in, can give an engine: memory, cores and instruction sets.
 
 Knows nothing of engines. Sizes are bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def available_memory() -> int:
@@ -61,5 +64,26 @@ def _number(path: Path) -> int | None:
 def _text(path: Path) -> str:
     try:
         return path.read_text()
+    except OSError:
+        return ""
+
+
+def cpu_flags() -> frozenset[str]:
+    """Instruction-set extensions of the first processor, by Linux's names; empty elsewhere."""
+    line = next((line for line in _cpuinfo().splitlines() if line.startswith(("flags", "Features"))), "")
+    return frozenset(line.partition(":")[2].split())
+
+
+def fingerprint() -> str:
+    """Eight hex digits that change when code compiled for this very processor may no longer run."""
+    facts = [platform.system(), platform.machine(), *sorted(cpu_flags())]
+    return hashlib.sha256(" ".join(facts).encode()).hexdigest()[:8]
+
+
+def _cpuinfo() -> str:
+    """The first processor's part; the whole is long on a big machine."""
+    try:
+        with CPUINFO.open() as file:
+            return file.read(8192)
     except OSError:
         return ""
