@@ -1,6 +1,6 @@
 """An engine that does as it is told: scripted events, refusals, silences, lost connections.
 
-`async with StubEngine() as stub: stub.say(*steps)`; each chat request plays the steps said last (the last script stays).
+`async with StubEngine() as stub: stub.say(*steps)`; each chat request plays the steps said last.
 A step is an event (dict), raw bytes, a number of seconds to wait, or one of DROP (cut the connection) and HANG.
 """
 
@@ -65,7 +65,7 @@ class StubEngine:
         self.refusal: tuple[int, Any] | None = None
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
-        self.gone = asyncio.Event()
+        self.asked, self.gone = asyncio.Event(), asyncio.Event()
         self.running = 0
 
     def say(self, *steps: Any) -> None:
@@ -101,6 +101,7 @@ class StubEngine:
             status, body = self.refusal
             return web.Response(status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode())
         self.running += 1
+        self.asked.set()
         try:
             return await self._play(request)
         except (asyncio.CancelledError, ConnectionError):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - messages as the service writes them
 from __future__ import annotations
 
 from typing import Any

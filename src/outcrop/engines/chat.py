@@ -15,7 +15,7 @@ from ..turn import Delta, Turn
 from .answer import Answer
 from .body import body, reads_as_call
 from .endpoint import Endpoint
-from .post import events, post
+from .post import events, parse, post
 
 
 async def chat(
@@ -30,9 +30,9 @@ async def chat(
     answer = Answer(cached, asked.get("max_tokens"), reads_as_call(turn, endpoint))
     try:
         async with post(http, endpoint, "/v1/chat/completions", asked) as response, aclosing(events(response)) as news:
-            async for chunks in news:
-                for chunk in chunks:
-                    for delta in answer.read(chunk):
+            async for payloads in news:
+                for payload in payloads:
+                    for delta in answer.read(parse(payload)):
                         yield delta
                 if answer.malformed:  # the engine sends no [DONE] after it
                     break

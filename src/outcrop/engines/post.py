@@ -58,26 +58,27 @@ def broken(message: str, status: int = 500) -> errors.ModelErrorException:
 
 async def json(response: aiohttp.ClientResponse) -> dict[str, Any]:
     """The whole answer as one JSON object."""
-    return _object(await response.read())
+    return parse(await response.read())
 
 
-async def events(response: aiohttp.ClientResponse) -> AsyncGenerator[list[dict[str, Any]], None]:
-    """The JSON of the server-sent events, all that arrived together at a time. Raises ModelErrorException for a stream
-    that ends before its [DONE], and for what is not JSON."""
+async def events(response: aiohttp.ClientResponse) -> AsyncGenerator[list[bytes], None]:
+    """The data of the server-sent events, all that arrived together at a time, up to [DONE]. Raises
+    ModelErrorException for a stream that ends before it."""
     rest = b""
     async for data in response.content.iter_any():
         *lines, rest = (rest + data).split(b"\n")
-        if len(rest) > LONGEST_EVENT:
-            raise broken("The model's engine sent an event without end.")
         arrived = [line[5:].strip() for line in lines if line.startswith(b"data:")]
         if b"[DONE]" in arrived:
-            yield [_object(payload) for payload in arrived[: arrived.index(b"[DONE]")]]
+            yield arrived[: arrived.index(b"[DONE]")]
             return
-        yield [_object(payload) for payload in arrived]
+        yield arrived
+        if len(rest) > LONGEST_EVENT:
+            raise broken("The model's engine sent an event without end.")
     raise broken("The model's engine went away before the answer was complete.")
 
 
-def _object(payload: bytes) -> dict[str, Any]:
+def parse(payload: bytes) -> dict[str, Any]:
+    """A JSON object. Raises ModelErrorException for anything else."""
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
