@@ -155,7 +155,8 @@ def _compile(folder: Path, tree: Path, toolbox: Toolbox, candidate: Candidate, c
 def _run(command: Sequence[str], toolbox: Toolbox) -> None:
     """Run at low priority, telling progress by tenths. Raises BuildFailed with the compiler's own words."""
     nice = [shutil.which("nice") or "", "-n", "15"]
-    child = subprocess.Popen(
+    lines: list[str] = []
+    with subprocess.Popen(
         [*(nice if nice[0] else []), *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -163,18 +164,14 @@ def _run(command: Sequence[str], toolbox: Toolbox) -> None:
         errors="replace",
         env=toolbox.environment(),
         preexec_fn=die_with_parent,
-    )
-    lines = []
-    try:
-        assert child.stdout
-        for line in child.stdout:
-            lines = [*lines[-200:], line.rstrip()]
-            _progress(line, toolbox.say)
-    except BaseException:
-        child.kill()
-        raise
-    finally:
-        child.wait()
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                lines = [*lines[-200:], line.rstrip()]
+                _progress(line, toolbox.say)
+        except BaseException:
+            child.kill()
+            raise
     if child.returncode:
         raise BuildFailed(_cause(lines))
 

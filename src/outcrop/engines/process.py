@@ -72,9 +72,11 @@ class EngineProcess:
         return " ".join((causes[:1] or marked[:1] or lines[-1:] or [""])[0].split())[:500]
 
     def death(self) -> str:
-        """How it ended, in words."""
-        code = self.child.returncode
-        how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
+        """How it ended, in words. A keeper passes a signal on as a shell does: 128 and its number."""
+        code = self.child.returncode or 0
+        number = -code if code < 0 else code - 128
+        killed = number in set(signal.Signals)
+        how = f"was killed by {signal.Signals(number).name}" if killed else f"ended with status {code}"
         return f"it {how}. {self.words()}".strip()
 
     async def stop(self) -> None:
