@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 logger = logging.getLogger(__name__)
 
 
-class PullError(Exception):
+class PullError(ValueError):
     """Why something could not be fetched, in words for whoever asked for it."""
 
 
