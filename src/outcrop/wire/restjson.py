@@ -111,7 +111,14 @@ def _read_map(shape: Shape) -> Read:
     def read(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
             raise scalar.mismatch(value, "a map")
-        return {key: None if item is None else read_item(item) for key, item in value.items()}
+        parsed: dict[str, Any] = {}
+        key = ""
+        try:
+            for key, item in value.items():
+                parsed[key] = None if item is None else read_item(item)
+        except SerializationException as error:
+            raise error.inside(key)  # noqa: B904
+        return parsed
 
     return read
 
@@ -425,7 +432,7 @@ def _decode(body: bytes) -> str:
 def is_deeper(value: Any, limit: int) -> bool:
     """Whether a JSON value is nested more than `limit` deep (orjson itself refuses more than 1,024)."""
     level = [value]
-    while level and limit >= 0:
+    while level and limit > 0:
         limit -= 1
         items = [item for node in level for item in (node.values() if type(node) is dict else node)]
         level = [item for item in items if type(item) is dict or type(item) is list]
@@ -444,6 +451,8 @@ def response_writer(operation: Operation) -> Callable[[Mapping[str, Any]], Outgo
     codes = [member.name for member in shape.at("statusCode")]
 
     def write(result: Mapping[str, Any]) -> Outgoing:
+        if not shape.members.keys() >= result.keys():
+            raise LookupError(f"{shape.name} has no member {min(result.keys() - shape.members.keys())!r}")
         content_type, content, events = body(result)
         status = next((result[name] for name in codes if result.get(name)), operation.status)
         return Outgoing(status, {"content-type": content_type, **headers(result)}, content, events)
@@ -465,7 +474,6 @@ Body = Callable[[Mapping[str, Any]], tuple[str, bytes, Any]]
 
 def _body_writer(shape: Shape) -> Body:
     members = {member.name: (member.wire, _member_writer(member)) for member in shape.at(None)}
-    elsewhere = {name for name in shape.members if name not in members}
 
     def write(result: Mapping[str, Any]) -> tuple[str, bytes, Any]:
         written: dict[str, Any] = {}
@@ -473,8 +481,6 @@ def _body_writer(shape: Shape) -> Body:
             if name in members and item is not None:
                 wire, write_member = members[name]
                 written[wire] = write_member(item)
-            elif name not in members and name not in elsewhere:
-                raise LookupError(f"{shape.name} has no member {name!r}")
         return "application/json", b"" if nothing else orjson.dumps(written), None
 
     nothing = bool(shape.members) and not members  # all of it travels in headers
