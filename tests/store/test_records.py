@@ -234,6 +234,14 @@ async def test_a_failed_write_leaves_nothing(records: Records) -> None:
     assert await names(records) == ["a"]
 
 
+async def test_a_callers_own_error_is_not_the_databases(records: Records) -> None:
+    for error in (FileNotFoundError("mine"), TimeoutError("mine"), ValueError("mine")):
+        for transaction in (records.read, records.write):
+            with pytest.raises(type(error), match="mine"):
+                async with transaction():
+                    raise error
+
+
 async def test_a_cancelled_write_leaves_nothing_and_frees_the_lock(records: Records) -> None:
     inside = asyncio.Event()
 

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import ServiceUnavailableException
@@ -30,7 +31,7 @@ POSTGRES_LOCK = 0x6F757463726F70  # "outcrop": any number that no other program 
 class Records:
     """An open database. `engine` is SQLAlchemy's own; prefer `read()` and `write()`, which translate failures.
 
-    A transaction opened straight on `engine` takes SQLite's write lock at once, so that it cannot fail half way.
+    A transaction opened straight on `engine` begins as SQLAlchemy does it; on SQLite as a `write`.
     """
 
     def __init__(self, url: URL, engine: AsyncEngine) -> None:
@@ -62,29 +63,35 @@ class Records:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection on which all reads see one state of the database."""
-        async with self._connection("BEGIN") as db:
+        async with self._connection(MODES[self.engine.dialect.name]["read"]) as db:
             yield db
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection whose changes are kept together at the end, or not at all.
 
-        On SQLite writers take turns, so that what is read here still holds when it is written.
+        Writers take turns, in all processes, so that what is read here still holds when it is written. Keep it short.
         """
-        async with self._connection("BEGIN IMMEDIATE") as db:
+        async with self._connection(MODES[self.engine.dialect.name]["write"]) as db:
             yield db
             await db.commit()
 
     @asynccontextmanager
-    async def _connection(self, begin: str) -> AsyncIterator[AsyncConnection]:
+    async def _connection(self, mode: dict[str, Any]) -> AsyncIterator[AsyncConnection]:
+        begun = False
         try:
             async with self.engine.connect() as db:
-                await db.execution_options(outcrop_begin=begin)
+                await db.execution_options(**mode)
                 await db.begin()  # here, not at the first statement: alembic commits unless it finds a transaction
+                begun = True
                 yield db
         except (IntegrityError, ProgrammingError):  # ours to handle or to mend, not the database's state
             raise
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except DBAPIError as error:
+            raise self._unavailable(error) from error
+        except (OSError, PoolTimeout) as error:
+            if begun:  # the caller's own
+                raise
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> ServiceUnavailableException:
@@ -106,15 +113,22 @@ class Records:
             if sqlite:
                 await self._use_wal()
             async with self.write() as db:
-                if not sqlite:
-                    await db.execute(text(f"SELECT pg_advisory_xact_lock({POSTGRES_LOCK})"))
                 await db.run_sync(_upgrade, self.place)
 
     async def _use_wal(self) -> None:
         """Readers and the writer no longer wait for each other. The file remembers it."""
-        async with self._connection("") as db:
+        async with self._connection({"outcrop_begin": None}) as db:
             await db.execute(text("PRAGMA journal_mode=WAL"))
 
+
+MODES: dict[str, dict[str, dict[str, Any]]] = {
+    "sqlite": {"read": {"outcrop_begin": "BEGIN"}, "write": {"outcrop_begin": "BEGIN IMMEDIATE"}},
+    "postgresql": {
+        "read": {"isolation_level": "REPEATABLE READ"},
+        "write": {"outcrop_begin": f"SELECT pg_advisory_xact_lock({POSTGRES_LOCK})"},
+    },
+}
+"""How each kind of transaction begins: `outcrop_begin` is the statement that `_begin` runs."""
 
 HINTS = {
     "locked": " Another program holds it; close that program and try again.",
@@ -156,15 +170,17 @@ def _engine(url: URL) -> AsyncEngine:
         return _postgres(url)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None})
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine.execution_options(**MODES["sqlite"]["write"])
 
 
 def _postgres(url: URL) -> AsyncEngine:
     try:
-        return create_async_engine(url, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise ServiceUnavailableException('Postgres needs a driver: pip install "outcrop[postgres]"') from error
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
@@ -174,9 +190,9 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """Begin here: the driver's own way (isolation_level other than None) begins late and then upgrades its lock."""
-    if statement := connection.get_execution_options().get("outcrop_begin", "BEGIN IMMEDIATE"):
+def _begin(connection: Connection) -> None:
+    """SQLite's driver, left to itself (isolation_level other than None), begins late and then upgrades its lock."""
+    if statement := connection.get_execution_options().get("outcrop_begin"):
         connection.exec_driver_sql(statement)
 
 

@@ -12,6 +12,7 @@ import time
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from ..call import Identity
 from ..config import Settings
 from ..errors import (
     AccessDeniedException,
@@ -24,7 +25,6 @@ from ..errors import (
 )
 from ..keys import BAD_KEY, EXPIRED_KEY, Key, Keys
 from . import sigv4
-from .operation import Identity
 from .sigv4 import Claim, EventVerifier, SignedRequest
 
 SHORT_TERM = "bedrock-api-key-"
