@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
-.PHONY: serve test setup lint shapes docs bench conformance check test-clients test-slow clean help
+# A CPU build of torch; plain `torch` would bring gigabytes of CUDA on Linux.
+TORCH ?= torch==2.13.0
+
+.PHONY: help setup serve test test-slow test-clients test-train lint generated shapes docs conformance bench pebble \
+	pebble-smoke clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -23,6 +27,11 @@ $(VENV)/.clients: $(VENV)/.test
 	$(BIN)/pip install --quiet --group clients
 	@touch $@
 
+$(VENV)/.train: $(VENV)/.test
+	$(BIN)/pip install --quiet "$(TORCH)"
+	$(BIN)/pip install --quiet -e ".[train]"
+	@touch $@
+
 setup: $(VENV)/.core   ## make the virtual environment
 
 serve: $(VENV)/.core   ## install what is missing, then start the service
@@ -37,6 +46,9 @@ test-slow: $(VENV)/.test
 test-clients: $(VENV)/.clients   ## real SDKs against a running server
 	$(RUN) -m pytest -q -m clients tests/clients
 
+test-train: $(VENV)/.train   ## what needs torch: training and the recipes
+	$(RUN) -m pytest -q -m "not slow and not gpu" tests/training tests/recipes
+
 lint: $(VENV)/.test    ## ruff and pyright
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
 
@@ -45,12 +57,25 @@ shapes: $(VENV)/.core  ## regenerate the TypedDicts of the service models
 
 docs: $(VENV)/.core    ## regenerate docs/coverage.md and docs/settings.md
 	$(RUN) tools/coverage.py
+	$(RUN) tools/settings.py
+
+generated: $(VENV)/.core   ## check that generated files are up to date and that imports point one way
+	$(RUN) tools/shapes.py --check
+	$(RUN) tools/coverage.py --check
+	$(RUN) tools/settings.py --check
+	$(RUN) tools/imports.py
 
 conformance: $(VENV)/.core   ## botocore's own rest-json cases through our parser and serialiser
 	$(RUN) tools/conformance.py
 
 bench: $(VENV)/.test   ## ratios against peers in one run
 	$(RUN) -m bench
+
+pebble: $(VENV)/.train  ## make the model in the package from nothing: under an hour on two cores
+	$(RUN) -m recipes.pebble
+
+pebble-smoke: $(VENV)/.train   ## the whole of that pipeline in two minutes
+	$(RUN) -m recipes.pebble --smoke
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Write docs/settings.md from config.Settings; `--check` fails when the page is not what it would write.
 
-    python tools/settings.py [--check]
+python tools/settings.py [--check]
 """
 
 from __future__ import annotations

@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from . import api
 from .catalog import Catalog
 from .config import Settings
 from .endpoints.system import system_app
 from .engines.pool import Engines
-
 from .inference import Inference
 from .invocation_log import InvocationLog
 from .keys import Keys

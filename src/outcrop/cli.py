@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import __version__, config
@@ -24,7 +25,7 @@ class Command:
     """`words` as typed, a function of (settings, arguments), one line of help, and its arguments for argparse."""
 
     words: str
-    run: Callable[[config.Settings, Arguments], int | None | Coroutine[Any, Any, int | None]]
+    run: Callable[[config.Settings, Arguments], int | Coroutine[Any, Any, int | None] | None]
     help: str
     arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
 
@@ -37,12 +38,13 @@ def arg(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 
 def serve(settings: config.Settings, args: Arguments) -> None:
-    from . import app, logs, tls, wire
+    from . import app, logs, tls
     from .server import serve as listen
     from .store.home import Home
+    from .wire.auth import check_open
 
     logs.setup_logging(settings)
-    wire.auth.check_open(settings)
+    check_open(settings)
     home = Home.open(settings.home)
 
     async def run() -> None:
@@ -138,6 +140,90 @@ async def keys_revoke(settings: config.Settings, args: Arguments) -> None:
         await keys.revoke(args.id)
 
 
+# models, engines ----------------------------------------------------------------------------------------------------
+
+WISH = (
+    arg("--id", help="id to serve it under"),
+    arg("--name", help="name for people"),
+    arg("--provider", help="who made it"),
+    arg("--context", type=int, metavar="TOKENS", help="context length to serve"),
+    arg("--mmproj", type=Path, metavar="GGUF", help="vision projector"),
+    arg("--family", help="whose body InvokeModel takes"),
+    arg("--no-tools", dest="tools", action="store_const", const=False, help="refuse toolConfig"),
+)
+"""What a user may say of a new model; the rest is read from the model."""
+
+REMOTE = (
+    arg("--kind", help="engine kind of a URL: llama, vllm or openai"),
+    arg("--served-name", help="model name that the server at the URL expects"),
+    arg("--key", help="API key of the server at the URL"),
+    arg("--vision", action="store_const", const=True, help="the server at the URL sees images"),
+    arg("--copy", action="store_true", help="copy a GGUF file into the home folder"),
+)
+
+
+@asynccontextmanager
+async def _catalog(settings: config.Settings) -> Any:
+    from .catalog import Catalog
+
+    async with _records(settings) as records:
+        yield Catalog(records, settings)
+
+
+def _wish(args: Arguments) -> Any:
+    from .adding import Wish
+
+    return Wish(**{name: getattr(args, name) for name in Wish.__dataclass_fields__ if hasattr(args, name)})
+
+
+async def models_add(settings: config.Settings, args: Arguments) -> None:
+    from . import models_cli
+
+    async with _catalog(settings) as catalog:
+        await models_cli.add(catalog, settings.home, args.source, _wish(args))
+
+
+async def pull(settings: config.Settings, args: Arguments) -> None:
+    from . import models_cli
+
+    async with _catalog(settings) as catalog:
+        await models_cli.pull(catalog, settings.home, args.spec, _wish(args))
+
+
+async def models_list(settings: config.Settings, args: Arguments) -> None:
+    from . import models_cli
+
+    async with _catalog(settings) as catalog:
+        await models_cli.show(catalog)
+
+
+async def models_rm(settings: config.Settings, args: Arguments) -> None:
+    from . import models_cli
+
+    async with _catalog(settings) as catalog:
+        await models_cli.remove(catalog, args.id)
+
+
+async def models_alias(settings: config.Settings, args: Arguments) -> None:
+    from . import models_cli
+
+    async with _catalog(settings) as catalog:
+        await models_cli.alias(catalog, args.alias, args.target)
+
+
+def engine_build(settings: config.Settings, args: Arguments) -> None:
+    from .engines.build import build
+
+    build(settings, source=args.source, jobs=args.jobs)
+
+
+def engine_list(settings: config.Settings, args: Arguments) -> None:
+    from .engines.choice import choose
+
+    choice = choose(settings)
+    print(choice.label + (f" ({choice.reason})" if choice.reason else ""))
+
+
 COMMANDS: list[Command] = [
     Command("serve", serve, "start the service"),
     Command("env", env, "print the variables that point AWS SDKs here"),
@@ -154,6 +240,36 @@ COMMANDS: list[Command] = [
     ),
     Command("keys list", keys_list, "all keys"),
     Command("keys revoke", keys_revoke, "refuse a key for ever", (arg("id"),)),
+    Command("models list", models_list, "models and aliases that are served"),
+    Command(
+        "models add",
+        models_add,
+        "serve a GGUF file, a folder of safetensors, or a server that speaks the OpenAI API",
+        (arg("source", metavar="PATH|URL"), *WISH, *REMOTE),
+    ),
+    Command("models rm", models_rm, "stop serving a model, or drop an alias", (arg("id"),)),
+    Command(
+        "models alias",
+        models_alias,
+        "let a model answer under another id as well",
+        (arg("alias", metavar="NAME"), arg("target", metavar="MODEL")),
+    ),
+    Command(
+        "pull",
+        pull,
+        "download a model from a hub and serve it",
+        (arg("spec", metavar="hf:ORG/REPO[:FILE]"), *WISH),
+    ),
+    Command(
+        "engine build",
+        engine_build,
+        "compile llama-server for this machine and use it from then on",
+        (
+            arg("--source", type=Path, metavar="SDIST", help="a copy of the pinned source distribution"),
+            arg("--jobs", type=int, default=0, help="processes to compile with; 0 means all cores"),
+        ),
+    ),
+    Command("engine list", engine_list, "which engine runs models here, and why"),
 ]
 
 

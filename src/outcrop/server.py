@@ -79,7 +79,6 @@ async def _drain(busy: Callable[[], int], seconds: float, hurry: asyncio.Event) 
 
 
 def _server(app: Any, host: str, port: int, certificate: Tls | None = None) -> Server:
-    tls = {} if certificate is None else {"ssl_cert": certificate.cert, "ssl_key": certificate.key}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return Server(
@@ -91,7 +90,10 @@ def _server(app: Any, host: str, port: int, certificate: Tls | None = None) -> S
             backlog=1024,
             log_enabled=False,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
-            http2_settings=HTTP2Settings(keep_alive_interval=20_000, max_concurrent_streams=1024, max_headers_size=65_536),
+            http2_settings=HTTP2Settings(
+                keep_alive_interval=20_000, max_concurrent_streams=1024, max_headers_size=65_536
+            ),
             ssl_protocol_min=SSLProtocols.tls12,
-            **tls,
+            ssl_cert=certificate and certificate.cert,
+            ssl_key=certificate and certificate.key,
         )

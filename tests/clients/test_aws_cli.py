@@ -45,5 +45,3 @@ def test_over_tls_with_the_bundle_of_env(aws, server: Live) -> None:
     url = f"https://localhost:{server.tls_port}"
     models = aws("bedrock", "list-foundation-models", "--endpoint-url", url)["modelSummaries"]
     assert models
-
-

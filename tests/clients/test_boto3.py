@@ -115,7 +115,5 @@ def test_an_unknown_operation_says_so(server: Live, monkeypatch: pytest.MonkeyPa
     for name, value in server.env.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ClientError, match="CreateGuardrail") as caught:
-        boto3.client("bedrock").create_guardrail(
-            name="g", blockedInputMessaging="no", blockedOutputsMessaging="no"
-        )
+        boto3.client("bedrock").create_guardrail(name="g", blockedInputMessaging="no", blockedOutputsMessaging="no")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
