@@ -20,8 +20,8 @@ from outcrop import adding, models_cli
 from outcrop.adding import Wish, abilities, add, add_pulled, default_id
 from outcrop.catalog import ALIAS, Catalog, Model
 from outcrop.config import Settings
-from outcrop.download import PullError
 from outcrop.errors import ConflictException, ResourceNotFoundException, ValidationException
+from outcrop.pull import PullError
 from outcrop.store.records import Records
 
 from . import hub_server

@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 
 from .catalog import Catalog, Model
 from .convert import convert
-from .download import Progress
 from .engines.endpoint import KINDS
 from .engines.gguf_info import GgufInfo, read_info
 from .errors import ConflictException
-from .pull import Pulled, pull
+from .pull import Progress, Pulled, pull
 
 PROBE_S = 10.0
 """How long a remote server may take to name its models."""

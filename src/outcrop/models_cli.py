@@ -11,7 +11,7 @@ from pathlib import Path
 from . import adding
 from .adding import Wish
 from .catalog import Catalog, Model
-from .progress import Progress
+from .pull import ProgressBar
 
 
 async def add(catalog: Catalog, home: Path, source: str, wish: Wish) -> None:
@@ -21,7 +21,7 @@ async def add(catalog: Catalog, home: Path, source: str, wish: Wish) -> None:
 
 async def pull(catalog: Catalog, home: Path, spec: str, wish: Wish) -> None:
     """`pull hf:ORG/REPO[:FILE]`."""
-    print(_added(await adding.add_pulled(catalog, home, spec, wish, Progress())))
+    print(_added(await adding.add_pulled(catalog, home, spec, wish, ProgressBar())))
 
 
 async def show(catalog: Catalog) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from outcrop.progress import Progress
+from outcrop.pull.progress import ProgressBar
 
 
 class Terminal(io.StringIO):
@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
 
 def test_a_log_gets_a_line_for_each_tenth() -> None:
     out = io.StringIO()
-    progress = Progress(out)
+    progress = ProgressBar(out)
     for done in range(0, 2_000_001, 10_000):
         progress("model.gguf", done, 2_000_000)
     lines = out.getvalue().splitlines()
@@ -24,7 +24,7 @@ def test_a_log_gets_a_line_for_each_tenth() -> None:
 
 def test_a_terminal_gets_one_line_that_fills() -> None:
     out = Terminal()
-    progress = Progress(out)
+    progress = ProgressBar(out)
     for done in range(1001):
         progress("a" * 60, done, 1000)
     drawn = out.getvalue()
@@ -35,5 +35,5 @@ def test_a_terminal_gets_one_line_that_fills() -> None:
 
 def test_an_empty_file_is_whole_at_once() -> None:
     out = io.StringIO()
-    Progress(out)("empty", 0, 0)
+    ProgressBar(out)("empty", 0, 0)
     assert "empty" in out.getvalue()

@@ -12,7 +12,7 @@ from typing import TextIO
 WIDTH = 30
 
 
-class Progress:
+class ProgressBar:
     """Callable with a name, bytes done and bytes in all."""
 
     def __init__(self, stream: TextIO | None = None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .store.files import locked
+from ..store.files import locked
 
 CHUNK = 1 << 20
 TRIES = 5

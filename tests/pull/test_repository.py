@@ -13,14 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from outcrop import download
-from outcrop import pull as module
-from outcrop.download import PullError
-from outcrop.pull import choose, pull
+from outcrop.pull import PullError, download, pull
+from outcrop.pull import repository as module
+from outcrop.pull.repository import choose
 
-from . import hub_server
-from .convert.folders import build
-from .hub_server import Hub
+from .. import hub_server
+from ..convert.folders import build
+from ..hub_server import Hub
 
 DATA = bytes(range(256)) * 4096
 """1 MiB: large enough to be an LFS file and to be cut anywhere."""
