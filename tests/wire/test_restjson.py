@@ -179,7 +179,7 @@ def request(operation: Any, labels: dict[str, str] | None = None, query: str = "
     "query", ["maxResults=many", "maxResults=", "maxResults=1.5", "creationTimeAfter=x", "maxResults=9" * 99]
 )
 def test_a_query_that_cannot_be_read(query: str) -> None:
-    with pytest.raises(SerializationException, match="at '(maxResults|creationTimeAfter)'"):
+    with pytest.raises(SerializationException, match=r"at '(maxResults|creationTimeAfter)'"):
         request(LIST_JOBS, query=query)
 
 
