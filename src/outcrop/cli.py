@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ async def status(settings: config.Settings, args: Arguments) -> int:
 
 
 @asynccontextmanager
-async def _records(settings: config.Settings) -> Any:
+async def _records(settings: config.Settings) -> AsyncIterator[Any]:
     from .store.home import Home
     from .store.records import Records
 
@@ -113,7 +113,7 @@ async def _records(settings: config.Settings) -> Any:
 
 
 @asynccontextmanager
-async def _keys(settings: config.Settings) -> Any:
+async def _keys(settings: config.Settings) -> AsyncIterator[Any]:
     from .keys import Keys
 
     async with _records(settings) as records:
@@ -163,7 +163,7 @@ REMOTE = (
 
 
 @asynccontextmanager
-async def _catalog(settings: config.Settings) -> Any:
+async def _catalog(settings: config.Settings) -> AsyncIterator[Any]:
     from .catalog import Catalog
 
     async with _records(settings) as records:
