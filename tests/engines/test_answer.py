@@ -146,8 +146,15 @@ def test_a_forced_call_that_never_came_is_malformed():
     )
 
 
-def test_output_that_the_engine_cannot_parse_ends_the_answer():
-    error = {"error": {"code": 500, "message": "Failed to parse input at pos 7: <tool_call>", "type": "server_error"}}
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Failed to parse input at pos 7: <tool_call>",
+        "The model produced output that does not match the expected peg-native format",
+    ],
+)
+def test_output_that_the_engine_cannot_parse_ends_the_answer(message):
+    error = {"error": {"code": 500, "message": message, "type": "server_error"}}
     assert stop(read(text("a"), error)) == {"stopReason": "malformed_model_output"}
 
 

@@ -25,6 +25,9 @@ STOP_REASONS = {
 }
 """OpenAI finish_reason -> Converse stopReason."""
 
+UNREADABLE = ("parse", "does not match the expected")
+"""How llama.cpp says that it could not read what the model wrote (a half tool call, broken UTF-8 under a schema)."""
+
 
 class Answer:
     """Folds chunks into deltas. `cached` is how many prompt tokens stand before the last cachePoint, `limit` the
@@ -116,7 +119,7 @@ class Answer:
     def _error(self, error: Any) -> list[Delta]:
         """An error in mid-stream. Output that the engine's own parser could not read ends the answer."""
         message = str(error.get("message", "")) if isinstance(error, dict) else str(error)
-        if "parse" not in message.lower():
+        if not any(sign in message for sign in UNREADABLE):
             raise broken(f"The model's engine failed: {message}")
         self.malformed = True
         return []
