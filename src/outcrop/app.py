@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from . import api  # noqa: F401 - importing the families registers their operations
 from .catalog import Catalog
 from .config import Settings
 from .endpoints.system import system_app
