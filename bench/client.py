@@ -60,6 +60,8 @@ class Connection(asyncio.Protocol):
         self.status, self.sent, self.first, self.ended = 0, 0.0, 0.0, 0.0
         self.sink: Any = None
         self.broken: Exception | None = None
+        self.last = b""
+        """The end of an answer of known length: what an error says."""
         self._under_way = False
 
     def connection_made(self, transport: Any) -> None:
@@ -104,7 +106,7 @@ class Connection(asyncio.Protocol):
             return
         self._left -= len(self._buffer)
         self.sink(self._buffer)
-        self._buffer = b""
+        self.last, self._buffer = self._buffer[-300:], b""
         if self._left <= 0:
             self._end()
 

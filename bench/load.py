@@ -87,7 +87,7 @@ class Generator:
     def _answered(self, connection: Connection) -> None:
         self.active -= 1
         if connection.broken or connection.status != 200:
-            return self._fail(RuntimeError(f"answer {connection.status}: {connection.broken}"))
+            return self._fail(RuntimeError(f"answer {connection.status} ({connection.broken}): {connection.last!r}"))
         self.total.append(connection.ended - connection.sent)
         self.first.append(connection.first - connection.sent)
         self.events += connection.sink.events
