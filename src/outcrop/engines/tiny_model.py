@@ -38,7 +38,7 @@ def tiny_gguf(
     quantization: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.F32,
     seed: int = 0,
 ) -> Path:
-    """Write a chat model of random weights to `path` and return it; `vocabulary` pads the token list."""
+    """Write a chat model of random weights to `path` and return it; `vocabulary` pads the token list with words."""
     writer = gguf.GGUFWriter(path, architecture)
     tokens = _tokens(vocabulary)
     _describe(writer, path.stem, template, context, width, layers, heads, kv_heads, feed_forward)
@@ -78,12 +78,13 @@ def byte_symbols() -> list[str]:
 
 def _tokens(vocabulary: int) -> list[str]:
     tokens = [*byte_symbols(), "th", "he", "the", "an", "in", "Ġthe", *SPECIAL]
-    return tokens + [f"<|pad{i}|>" for i in range(vocabulary - len(tokens))]
+    return tokens + [f"Ġw{i}" for i in range(vocabulary - len(tokens))]
 
 
 def _vocabulary(writer: gguf.GGUFWriter, tokens: list[str]) -> None:
     plain = len(byte_symbols()) + 6
-    kinds = [gguf.TokenType.NORMAL] * plain + [gguf.TokenType.CONTROL] * (len(tokens) - plain)
+    kinds = [gguf.TokenType.NORMAL] * len(tokens)
+    kinds[plain : plain + len(SPECIAL)] = [gguf.TokenType.CONTROL] * len(SPECIAL)
     for shown in ("<think>", "</think>", "<tool_call>", "</tool_call>"):
         kinds[tokens.index(shown)] = gguf.TokenType.USER_DEFINED
     writer.add_tokenizer_model("gpt2")
