@@ -17,7 +17,7 @@ from outcrop.errors import (
     ModelStreamErrorException,
     ThrottlingException,
 )
-from outcrop.wire import eventstream, spec
+from outcrop.wire import eventstream, exchange, spec
 from outcrop.wire.gateway import HUNG_UP, Gateway
 from outcrop.wire.operation import Call, Handler, Handlers, Identity
 
@@ -315,6 +315,23 @@ async def test_a_client_that_reads_slowly_holds_the_iterator_back() -> None:
     assert len(frames(answer)) == 5000
 
 
+async def test_a_client_that_reads_nothing_is_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "SLOWEST_READER_S", 0.02)
+    closed = asyncio.Event()
+
+    async def endless() -> AsyncIterator[Any]:
+        try:
+            while True:
+                yield EVENT
+        finally:
+            closed.set()
+
+    door = stream_door(endless)
+    await asyncio.wait_for(door.client("POST", "/model/m/converse-stream", BODY, hold=asyncio.Event()), 5)
+    assert closed.is_set()
+    assert door.finished[0][1] == HUNG_UP
+
+
 # ------------------------------------------------------------------ when things go right
 
 
@@ -478,6 +495,16 @@ async def test_an_error_the_operation_does_not_model_keeps_its_name_and_status()
 
     answer = await converse_door(conflict).client("POST", "/model/m/converse", BODY)
     assert (answer.status, answer.code, answer.json()) == (409, "ConflictException", {"message": "taken"})
+
+
+async def test_an_answer_without_content_has_no_body_and_no_length() -> None:
+    async def delete(call: Call, request: Any) -> Any:
+        return {}
+
+    door = Door(("bedrock-agent", "DeleteAgentActionGroup"), delete)
+    answer = await door.client("DELETE", "/agents/ABCDEFGHIJ/agentversions/DRAFT/actiongroups/ABCDEFGHIJ/")
+    assert (answer.status, answer.body) == (204, b"")
+    assert "content-length" not in answer.headers
 
 
 async def test_two_requests_at_once_do_not_mix() -> None:

@@ -16,6 +16,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+SLOWEST_READER_S = 300.0
+"""A client that takes in nothing for so long is taken for gone: it holds an engine's slot meanwhile."""
+
 
 class Exchange:
     """The request as the server handed it over, and whether an answer has begun."""
@@ -73,11 +76,17 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes, more: bool = True) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        """Send a piece of the body. Raises ClientDisconnected when the client takes nothing in for too long."""
+        try:
+            async with asyncio.timeout(SLOWEST_READER_S):
+                await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        except TimeoutError:
+            raise ClientDisconnected from None
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """A whole answer."""
-        await self.start(status, {**headers, "content-length": str(len(body))})
+        length = {} if status == 204 else {"content-length": str(len(body))}
+        await self.start(status, {**headers, **length})
         await self.write(body, more=False)
 
     def gone(self) -> Gone:

@@ -95,7 +95,7 @@ class Gateway:
         return request
 
     async def _send(self, exchange: Exchange, call: Call, operation: Operation, answer: Outgoing) -> Exception | None:
-        headers = {**answer.headers, "x-amzn-requestid": call.request_id, **call.response_headers}
+        headers = _headers(call, answer)
         if answer.events is None:
             await exchange.answer(answer.status, headers, answer.body)
             return None
@@ -115,7 +115,7 @@ class Gateway:
         assert stream is not None
         request = self._parse(exchange, match, b"", self._events_in(exchange, stream.shape))
         answer = response_writer(operation)(await function(call, request))
-        await exchange.start(answer.status, {**answer.headers, "x-amzn-requestid": call.request_id})
+        await exchange.start(answer.status, _headers(call, answer))
         await exchange.write(b"")  # Granian holds the headers of an h2 answer until its first body message
         async with self._pump(call, operation, answer.events) as pump:
             async for frames in pump.batches():
@@ -162,6 +162,10 @@ def _shown(call: Call, error: Exception) -> ServiceError:
         return error
     log.error("request %s (%s) failed", call.request_id, call.operation, exc_info=error)
     return InternalServerException(SORRY)
+
+
+def _headers(call: Call, answer: Outgoing) -> dict[str, str]:
+    return {**answer.headers, "x-amzn-requestid": call.request_id, **call.response_headers}
 
 
 def _signed(exchange: Exchange, body: bytes) -> SignedRequest:

@@ -455,6 +455,8 @@ def response_writer(operation: Operation) -> Callable[[Mapping[str, Any]], Outgo
             raise LookupError(f"{shape.name} has no member {min(result.keys() - shape.members.keys())!r}")
         content_type, content, events = body(result)
         status = next((result[name] for name in codes if result.get(name)), operation.status)
+        if status == 204:  # HTTP allows it no body
+            return Outgoing(status, headers(result), b"", None)
         return Outgoing(status, {"content-type": content_type, **headers(result)}, content, events)
 
     return write
