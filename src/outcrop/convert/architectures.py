@@ -50,6 +50,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
 }
 
+MOST_LAYERS = 10_000
+"""Beyond any model; keeps a broken config.json from asking for endless lists of tensors."""
+
 DEFAULTS = {
     "rms_norm_eps": 1e-6,
     "rope_theta": 10_000.0,
@@ -89,7 +92,8 @@ class Shape:
 
 def find(config: Mapping[str, Any]) -> Architecture:
     """The row for a config.json; ValueError lists the known ones."""
-    names = config.get("architectures") or []
+    given = config.get("architectures")
+    names = [str(name) for name in given] if isinstance(given, list) else []
     for name in names:
         if name in ARCHITECTURES:
             return ARCHITECTURES[name]
@@ -103,7 +107,7 @@ def shape_of(config: Mapping[str, Any], row: Architecture) -> Shape:
         return _shape(values, row)
     except KeyError as error:
         raise ValueError(f"config.json has no {error.args[0]}") from error
-    except TypeError as error:
+    except (TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"config.json: {error}") from error
 
 
@@ -128,6 +132,8 @@ def _shape(values: dict[str, Any], row: Architecture) -> Shape:
     )
     if min(shape.hidden, shape.layers, heads, shape.kv_heads, shape.head_dim, shape.feed_forward, shape.vocab) < 1:
         raise ValueError("config.json: a size is zero or negative")
+    if shape.layers > MOST_LAYERS:
+        raise ValueError(f"config.json: {shape.layers} layers")
     if heads % shape.kv_heads or shape.head_dim % 2:
         raise ValueError("config.json: heads do not divide into kv heads, or head_dim is odd")
     return shape

@@ -27,6 +27,9 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = (
     )
 )  # fmt: skip
 
+MOST_TOKENS = 4_000_000
+"""Highest id of a token: ten times the largest vocabulary known."""
+
 GPT2 = "gpt-2 words"
 """Stands in a rule for ByteLevel(use_regex=True), which splits by GPT-2's own expression."""
 DIGITS = "single digits"
@@ -111,11 +114,18 @@ def read(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
 
     ValueError: no tokenizer, an unknown pre-tokenizer or normaliser, ids with gaps.
     """
+    try:
+        return _read(folder, config)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{folder}: its tokenizer files cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _read(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
     path = folder / "tokenizer.json"
     settings = read_json(folder / "tokenizer_config.json")
     if path.is_file():
-        vocabulary = _from_json(read_json(path))
-        post = read_json(path).get("post_processor")
+        data = read_json(path)
+        vocabulary, post = _from_json(data), data.get("post_processor")
     elif (folder / "tokenizer.model").is_file():
         vocabulary, post = _from_pieces(sentencepiece.read(folder / "tokenizer.model"), settings), None
     else:
@@ -133,7 +143,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error})") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path}: not a JSON object")
@@ -153,8 +163,11 @@ def _tokens(vocab: dict[str, int], added: list[dict[str, Any]]) -> tuple[list[st
     by_id = {number: (text, NORMAL) for text, number in vocab.items()}
     for token in added:
         by_id[token["id"]] = (token["content"], CONTROL if token.get("special") else USER_DEFINED)
-    if sorted(by_id) != list(range(len(by_id))):
-        by_id |= {gap: (f"[PAD{gap}]", UNUSED) for gap in range(max(by_id)) if gap not in by_id}
+    if min(by_id, default=-1) < 0 or max(by_id) > MOST_TOKENS:
+        raise ValueError("tokenizer.json: no tokens, or ids that cannot be")
+    by_id |= {gap: (f"[PAD{gap}]", UNUSED) for gap in range(max(by_id)) if gap not in by_id}
+    if not all(isinstance(text, str) for text, _ in by_id.values()):
+        raise TypeError("a token is not a text")
     ordered = [by_id[number] for number in range(len(by_id))]
     return [text for text, _ in ordered], [kind for _, kind in ordered]
 

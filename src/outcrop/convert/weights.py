@@ -24,6 +24,9 @@ READERS: dict[str, Any] = {
 }
 """dtype in the header -> (how it lies in the file, how it becomes float32)."""
 
+SHAPELESS = (AttributeError, KeyError, TypeError, OverflowError)
+"""What comes of JSON that is not of the expected shape."""
+
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -96,13 +99,13 @@ def _header(path: Path) -> dict[str, Tensor]:
         entries = json.loads(text)
         entries.pop("__metadata__", None)
         return {name: _tensor(path, name, entry, 8 + length, size) for name, entry in entries.items()}
-    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, *SHAPELESS) as error:
         raise ValueError(f"{path}: its header cannot be read ({error})") from error
 
 
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int, size: int) -> Tensor:
     dtype, shape = entry["dtype"], tuple(int(n) for n in entry["shape"])
-    begin, end = entry["data_offsets"]
+    begin, end = (int(n) for n in entry["data_offsets"])
     if dtype not in READERS:
         raise ValueError(f"{path}: {name} is {dtype}; only {', '.join(READERS)} can be converted")
     if min(shape, default=1) < 0 or end - begin != int(np.prod(shape, dtype=np.int64)) * READERS[dtype][0].itemsize:
