@@ -11,6 +11,7 @@ import time
 import aiohttp
 import psutil
 import pytest
+import uvloop
 
 from outcrop.engines import process
 from outcrop.engines.llama import Options
@@ -19,6 +20,10 @@ from outcrop.engines.process import EngineFailed, EngineProcess
 from .conftest import gone
 
 COMMAND = [sys.executable, "-m", "outcrop.engines.llama"]
+
+
+BOTH_LOOPS = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+"""Loops make, watch and reap children in ways of their own."""
 
 
 def options(path, **changes) -> Options:
@@ -172,8 +177,10 @@ async def test_a_child_that_talks_nonsense_fails_the_start(say, monkeypatch):
     assert not children()
 
 
-async def test_a_cancelled_start_leaves_nothing(tiny, fake):
-    for wait_s in (0.0, 0.01, 0.1, 0.4):
+@BOTH_LOOPS
+@pytest.mark.parametrize("wait_s", [0.0, 0.003, 0.01, 0.1, 0.4])
+def test_a_cancelled_start_leaves_nothing(tiny, fake, run, wait_s):
+    async def cancel_soon() -> None:
         task = asyncio.create_task(started(tiny, binary=fake("never")))
         await asyncio.sleep(wait_s)
         task.cancel()
@@ -181,15 +188,32 @@ async def test_a_cancelled_start_leaves_nothing(tiny, fake):
             await task
         assert not children()
 
+    run(cancel_soon())
 
-async def test_a_death_is_reported_once_with_its_cause(tiny):
-    deaths = []
-    engine = await EngineProcess.start(COMMAND, options(tiny).line(), 30, deaths.append)
-    os.kill(engine.pid, signal.SIGKILL)
-    await eventually(lambda: deaths)
-    assert deaths == [engine] and "SIGKILL" in engine.death()
-    await engine.stop()
-    assert len(deaths) == 1
+
+@BOTH_LOOPS
+def test_a_death_is_reported_once_with_its_cause(tiny, run):
+    async def kill() -> None:
+        deaths = []
+        engine = await EngineProcess.start(COMMAND, options(tiny).line(), 30, deaths.append)
+        os.kill(engine.pid, signal.SIGKILL)
+        await eventually(lambda: deaths)
+        assert deaths == [engine] and "SIGKILL" in engine.death()
+        await engine.stop()
+        assert len(deaths) == 1 and not children()
+
+    run(kill())
+
+
+@BOTH_LOOPS
+def test_a_polite_end_and_a_rude_one_leave_nothing(tiny, fake, run):
+    async def end() -> None:
+        for binary in ("", fake("stubborn")):
+            engine = await started(tiny, binary=binary)
+            await asyncio.wait_for(engine.stop(), 4)
+            assert not engine.running and not children()
+
+    run(end())
 
 
 async def test_a_llama_server_is_told_everything_but_the_key(tiny, fake):

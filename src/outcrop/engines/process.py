@@ -43,7 +43,7 @@ class EngineProcess:
         cls, command: Sequence[str], line: bytes, deadline_s: float, on_exit: Callable[[EngineProcess], None]
     ) -> EngineProcess:
         """Start `command` and return once it is healthy, or raise EngineFailed; a cancelled start leaves nothing."""
-        engine = cls(await _spawn(command))
+        engine = await cls._spawned(command)
         try:
             async with asyncio.timeout(deadline_s):
                 await engine._become_ready(line)
@@ -55,6 +55,16 @@ class EngineProcess:
             raise
         engine.exited.add_done_callback(lambda _: on_exit(engine))
         return engine
+
+    @classmethod
+    async def _spawned(cls, command: Sequence[str]) -> EngineProcess:
+        """Spawn to the end even when cancelled: a loop may lose a child that was just being made (uvloop does)."""
+        spawning = asyncio.ensure_future(_spawn(command))
+        try:
+            return cls(await asyncio.shield(spawning))
+        except asyncio.CancelledError:
+            await cls(await spawning).stop()
+            raise
 
     @property
     def running(self) -> bool:
