@@ -318,3 +318,40 @@ def test_no_auth_is_for_loopback_addresses_only(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.9.9.9"])
 def test_no_auth_is_allowed_on_loopback(host: str) -> None:
     check_open(Settings(auth=False, host=host))
+
+
+# Found by removing checks one by one
+
+
+@pytest.mark.parametrize("signer", [SigV4Auth, SigV4QueryAuth])
+@pytest.mark.parametrize(("later", "words"), [(3601, "Signature expired"), (-901, "Signature not yet current")])
+async def test_a_replay_is_refused(
+    authenticate: Authenticator, pair: NewKey, monkeypatch: pytest.MonkeyPatch, signer: type, later: int, words: str
+) -> None:
+    request, now = signed(pair.key.id, pair.secret, signer=signer), time.time()
+    monkeypatch.setattr(module.time, "time", lambda: now + later)
+    with pytest.raises(InvalidSignatureException, match=words):
+        await authenticate(request)
+
+
+async def test_a_presigned_post_of_another_action_is_no_short_term_key(
+    authenticate: Authenticator, pair: NewKey
+) -> None:
+    for action, accepted in (("CallWithBearerToken", True), ("Other", False)):
+        request = AWSRequest("POST", "https://bedrock.amazonaws.com/", params={"Action": action})
+        SigV4QueryAuth(Credentials(pair.key.id, pair.secret), "bedrock", "us-east-1", expires=60).add_auth(request)
+        sent = with_headers(authorization=f"Bearer {made_of(request.url.removeprefix('https://'))}")
+        if accepted:
+            assert (await authenticate(sent)).key_id == pair.key.id
+        else:
+            with pytest.raises(AccessDeniedException, match="API Key is valid"):
+                await authenticate(sent)
+
+
+async def test_only_an_event_stream_may_be_signed_as_one(authenticate: Authenticator, pair: NewKey) -> None:
+    headers = {"Content-Type": "application/json", "X-Amz-Content-SHA256": EVENTS_PAYLOAD}
+    signing = AWSRequest("GET", "http://127.0.0.1:8484/foundation-models", headers)
+    SigV4Auth(Credentials(pair.key.id, pair.secret), "bedrock", "us-east-1").add_auth(signing)
+    request = with_headers(**{name.lower(): value for name, value in signing.headers.items()})
+    with pytest.raises(InvalidSignatureException):
+        await authenticate(dataclasses.replace(request, body=b"anything"))
