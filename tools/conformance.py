@@ -25,9 +25,10 @@ from botocore.parsers import create_parser
 
 from outcrop.errors import ServiceError
 from outcrop.wire import scalar
-from outcrop.wire.restjson import Incoming, Outgoing, error_body, request_reader, response_writer
+from outcrop.wire.restjson import Incoming, Outgoing, request_reader, response_writer
 from outcrop.wire.router import Router
 from outcrop.wire.spec import Service, Shape
+from outcrop.wire.values import error_body
 
 CACHE = Path(__file__).parent.parent / "build" / "cache"
 CASES = "tests/unit/protocols/{side}/rest-json.json"
@@ -41,7 +42,7 @@ NOT_FOR_A_SERVER = {
     "RestJsonHttpWithEmptyStructurePayload": "a body of {} is an empty structure, whatever the client meant by it",
     "RestJsonHttpWithHeadersButNoPayload": "a body of {} is an empty structure, whatever the client meant by it",
     "RestJsonQueryIdempotencyTokenAutoFill": "the client makes the token up",
-    "RestJsonQueryParamsStringListMap": "a server's map holds all query items, also those that have a member of their own",
+    "RestJsonQueryParamsStringListMap": "a server's map holds all query items, those with a member of their own too",
     "RestJsonQueryPrecedence": "the client drops a value that another one of the same name hides",
     "SDKAppliedContentEncoding_restJson1": GZIP,
     "SDKAppendedGzipAfterProvidedEncoding_restJson1": GZIP,

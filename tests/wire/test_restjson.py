@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outcrop.errors import ValidationException
-from outcrop.wire import restjson, scalar, spec
+from outcrop.wire import scalar, spec, values
 from outcrop.wire.errors import SerializationException
 from outcrop.wire.restjson import Incoming, request_reader, response_writer
 from outcrop.wire.spec import Service
@@ -38,7 +38,7 @@ INVOKE = spec.load("bedrock-runtime").operation("InvokeModel")
 
 
 def read(value: Any) -> Any:
-    return restjson.reader(ALL)(value)
+    return values.reader(ALL)(value)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_nulls_and_unknown_members_are_as_if_not_there() -> None:
 def test_documents_pass_as_they_are() -> None:
     value = {"a": None, "b": [1, 2.5, {"c": "d"}]}
     assert read({"any": value}) == {"any": value}
-    assert restjson.writer(ALL)({"any": value}) == {"any": value}
+    assert values.writer(ALL)({"any": value}) == {"any": value}
 
 
 def test_whole_floats_are_integers_and_integers_are_floats() -> None:
@@ -114,7 +114,7 @@ def test_whole_floats_are_integers_and_integers_are_floats() -> None:
 
 @pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
 def test_floats_that_are_no_numbers_go_by_name(name: str) -> None:
-    assert restjson.writer(ALL)(read({"float": name})) == {"float": name}
+    assert values.writer(ALL)(read({"float": name})) == {"float": name}
 
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -228,8 +228,8 @@ def test_depth(depth: int, limit: int, deeper: bool) -> None:
     value: Any = 1
     for at in range(depth):
         value = [value] if at % 2 else {"a": value}
-    assert restjson.is_deeper(value, limit) is deeper
+    assert values.is_deeper(value, limit) is deeper
 
 
 def test_wide_json_is_not_deep() -> None:
-    assert not restjson.is_deeper([{"a": []}] * 1000, 3)
+    assert not values.is_deeper([{"a": []}] * 1000, 3)

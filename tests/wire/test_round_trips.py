@@ -9,9 +9,10 @@ from botocore.exceptions import EventStreamError
 
 from outcrop.errors import InternalServerException, ServiceError
 from outcrop.wire import eventstream, spec, validate
-from outcrop.wire.restjson import Incoming, error_body, request_reader, response_writer
+from outcrop.wire.restjson import Incoming, request_reader, response_writer
 from outcrop.wire.router import Router
 from outcrop.wire.spec import Operation, Shape, error_status
+from outcrop.wire.values import error_body
 
 from .generate import Generator
 from .judge import read, sent, theirs

@@ -17,12 +17,13 @@ from zlib import crc32
 import orjson
 
 from ..errors import ServiceError, ValidationException
-from . import restjson, validate
+from . import validate, values
 from .spec import Member, Shape
 
 MAX_FRAME = 24 * 1024 * 1024
 """Largest frame taken in, bytes: botocore's limit of 16 MiB for the payload with room for a signed wrapper."""
 MAX_HEADERS = 128 * 1024
+MAX_DEPTH = 64
 
 _PRELUDE = struct.Struct(">II")
 _CRC = struct.Struct(">I")
@@ -85,7 +86,7 @@ def _event_encoder(member: Member) -> Encode:
     heading, payload = _places(member.shape)
     if payload or heading:
         return _split_event_encoder(member, payload, heading)
-    write, headers = restjson.writer(member.shape), _event_headers(member.wire, "application/json")
+    write, headers = values.writer(member.shape), _event_headers(member.wire, "application/json")
     return lambda value: encode(headers, orjson.dumps(write(value)))
 
 
@@ -93,7 +94,7 @@ def _split_event_encoder(member: Member, payload: Member | None, heading: list[s
     """Events with members of their own in headers, or with one member as the whole payload."""
     kind = payload.shape.type if payload else "structure"
     headers = _event_headers(member.wire, _CONTENT_TYPES.get(kind, "application/json"))
-    write = restjson.writer(payload.shape if payload else member.shape)
+    write = values.writer(payload.shape if payload else member.shape)
 
     def encode_event(value: Mapping[str, Any]) -> bytes:
         own = encode_headers({name: value[name] for name in heading if value.get(name) is not None})
@@ -126,7 +127,7 @@ def encode_exception(stream: Shape, error: ServiceError) -> bytes:
     member = _exception_member(stream, error)
     name = member.wire if member else "internalServerException"
     kind = {":exception-type": name, ":content-type": "application/json", ":message-type": "exception"}
-    return encode(encode_headers(kind), restjson.error_body(error, member.shape if member else None))
+    return encode(encode_headers(kind), values.error_body(error, member.shape if member else None))
 
 
 def _exception_member(stream: Shape, error: ServiceError) -> Member | None:
@@ -248,5 +249,9 @@ def _read_payload(shape: Shape, frame: Frame) -> dict[str, Any]:
     if payload and payload.shape.type == "string":
         return {**own, payload.name: frame.payload.decode(errors="replace")}
     if payload:
-        return {**own, payload.name: restjson.read_json(payload.shape, frame.payload)}
-    return {**own, **restjson.read_json(shape, frame.payload or b"{}")}
+        return {**own, payload.name: _read_json(payload.shape, frame.payload)}
+    return {**own, **_read_json(shape, frame.payload or b"{}")}
+
+
+def _read_json(shape: Shape, payload: bytes) -> dict[str, Any]:
+    return values.reader(shape)(values.load(payload, MAX_DEPTH))

@@ -17,11 +17,12 @@ from .errors import ClientDisconnected, UnsupportedMediaTypeException
 from .exchange import Exchange, Receive, Scope, Send
 from .operation import HANDLERS, Call, Handlers, Identity
 from .pump import Pump
-from .restjson import Incoming, Outgoing, error_body, request_reader, response_writer
+from .restjson import Incoming, Outgoing, request_reader, response_writer
 from .router import Match, Router
 from .sigv4 import SignedRequest
 from .spec import Operation, error_status
 from .validate import clip, require
+from .values import error_body
 
 if TYPE_CHECKING:
     from ..services import Services
