@@ -65,6 +65,7 @@ class StubEngine:
         self.refusal: tuple[int, Any] | None = None
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.peers: list[Any] = []
         self.asked, self.gone = asyncio.Event(), asyncio.Event()
         self.running = 0
 
@@ -96,6 +97,7 @@ class StubEngine:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.json())
+        self.peers.append(request.transport and request.transport.get_extra_info("peername"))
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         if self.refusal is not None:
             status, body = self.refusal

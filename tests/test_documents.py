@@ -176,7 +176,8 @@ def test_a_file_that_takes_too_long_is_given_up(monkeypatch):
 
 
 def test_a_word_file_keeps_breaks_and_footnotes():
-    inner = "<w:p><w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del></w:p>"
+    said = "<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t></w:r>"
+    inner = f"<w:p>{said}<w:del><w:r><w:delText>gone</w:delText></w:r></w:del></w:p>"
     notes = f"<w:footnotes {NAMESPACE}><w:footnote>{PARAGRAPH}</w:footnote></w:footnotes>".encode()
     assert read(repacked(word(inner), word__footnotes_xml=notes), "docx", "d") == "a\tb\nc\na"
 

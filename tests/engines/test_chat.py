@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from outcrop.engines import tokens
 from outcrop.engines.chat import chat
 from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.errors import (
@@ -160,14 +161,20 @@ async def test_two_streams_at_once_keep_apart(stub):
     assert words(first) == words(second) == "ab"
 
 
-async def test_one_connection_serves_one_answer_after_the_other(stub):
-    ports = set()
-    async with session() as http:
+@pytest.mark.parametrize(("kind", "connections"), [("openai", 1), ("llama", 3)])
+async def test_a_connection_is_used_again_where_the_server_keeps_it(kind, connections):
+    async with StubEngine(kind) as stub, session() as http:
         for _ in range(3):
             await gather(chat(http, TURN, stub.endpoint))
-            ports |= {key for key in http.connector._conns}  # noqa: C416
-            assert len(http.connector._acquired) == 0, "a finished answer holds its connection"
-    assert len(ports) == 1
+        assert len(set(stub.peers)) == connections
+
+
+async def test_a_real_engine_that_closes_after_a_stream_loses_no_request(tiny_url):
+    endpoint = Endpoint(tiny_url, KINDS["llama"])
+    async with session() as http:
+        for _ in range(10):
+            await gather(chat(http, said(1), endpoint))
+            await tokens.count(http, said(1), endpoint)
 
 
 # a real engine -----------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ async def chat(
     asked = body(turn, endpoint)
     answer = Answer(cached, asked.get("max_tokens"), reads_as_call(turn, endpoint))
     try:
-        async with post(http, endpoint, "/v1/chat/completions", asked) as response, aclosing(events(response)) as news:
+        sent = post(http, endpoint, "/v1/chat/completions", asked, last=not endpoint.kind.keeps_alive)
+        async with sent as response, aclosing(events(response)) as news:
             async for payloads in news:
                 for payload in payloads:
                     for delta in answer.read(parse(payload)):

@@ -19,6 +19,8 @@ class Kind:
     """`chat_template_kwargs` in the body (enable_thinking and the like)."""
     forces_tools: bool = True
     """`tool_choice: required` is enforced while decoding; where not, a JSON schema of the call takes its place."""
+    keeps_alive: bool = True
+    """A connection can be used again after a stream."""
     extra_sampling: frozenset[str] = frozenset()
     """Sampling fields beyond OpenAI's own that the server takes by the name given here."""
     always: dict[str, Any] = field(default_factory=dict)
@@ -35,6 +37,8 @@ KINDS: dict[str, Kind] = {
         template_kwargs=True,
         # Seen with llama.cpp of October 2026: free text of any length may come before a required call.
         forces_tools=False,
+        # It says keep-alive, ends the stream and closes: the next request on that connection would be lost.
+        keeps_alive=False,
         extra_sampling=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "mirostat"}),
         # The number of prompt tokens comes with the first chunk, before the first token.
         always={"cache_prompt": True, "return_progress": True},

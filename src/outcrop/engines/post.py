@@ -24,9 +24,10 @@ TOO_LONG = ("exceed_context_size_error", "maximum context length", "exceeds the 
 
 @asynccontextmanager
 async def post(
-    http: aiohttp.ClientSession, endpoint: Endpoint, path: str, content: dict[str, Any]
+    http: aiohttp.ClientSession, endpoint: Endpoint, path: str, content: dict[str, Any], last: bool = False
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The engine's answer to a POST; leaving the block early closes the connection, which makes the engine stop.
+    `last` says that the connection is not to be used again.
 
     Raises what `refusal` says for a status of 400 and above, ModelTimeoutException when the session's time is up and
     ModelErrorException when the connection fails, inside the block too.
@@ -34,11 +35,24 @@ async def post(
     headers = {"content-type": "application/json"}
     if endpoint.key:
         headers["authorization"] = f"Bearer {endpoint.key}"
+    if last:
+        headers["connection"] = "close"
     with _failures():
-        async with http.post(endpoint.url + path, data=orjson.dumps(content), headers=headers) as response:
+        async with await _sent(http, endpoint.url + path, orjson.dumps(content), headers) as response:
             if response.status >= 400:
                 raise refusal(response.status, await response.read())
             yield response
+
+
+async def _sent(http: aiohttp.ClientSession, url: str, data: bytes, headers: dict[str, str]) -> aiohttp.ClientResponse:
+    """The head of the answer. A kept connection that the engine was just closing (llama.cpp does after five idle
+    seconds) fails before it is read: the request then goes out once more, on another one."""
+    try:
+        return await http.post(url, data=data, headers=headers)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        return await http.post(url, data=data, headers=headers)
 
 
 @contextmanager
@@ -70,6 +84,7 @@ async def events(response: aiohttp.ClientResponse) -> AsyncGenerator[list[bytes]
         arrived = [line[5:].strip() for line in lines if line.startswith(b"data:")]
         if b"[DONE]" in arrived:
             yield arrived[: arrived.index(b"[DONE]")]
+            await response.content.read()  # a connection read to its end can be used again
             return
         yield arrived
         if len(rest) > LONGEST_EVENT:
