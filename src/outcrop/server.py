@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -26,10 +27,11 @@ HEADER_TIMEOUT_MS = 10_000
 async def serve(app: Any, settings: Settings, certificate: Tls | None, busy: Callable[[], int]) -> None:
     """Serve until SIGTERM or SIGINT, then let the requests under way finish for up to `drain_s`.
 
-    `busy` tells how many requests are under way. A second signal ends the wait.
+    `busy` tells how many requests are under way. A second signal ends the wait. OSError when a port is taken.
     """
     stop = _signals()
     door = Door(app)
+    _refuse_taken(settings.host, settings.port, *([settings.tls_port] if certificate else []))
     servers = [_server(door, settings.host, settings.port)]
     if certificate is not None:
         servers.append(_server(door, settings.host, settings.tls_port, certificate))
@@ -62,6 +64,13 @@ class Door:
         ]
         await send({"type": "http.response.start", "status": 503, "headers": headers})
         await send({"type": "http.response.body", "body": b'{"message":"The service is shutting down."}'})
+
+
+def _refuse_taken(host: str, *ports: int) -> None:
+    """OSError when somebody listens on one of the ports: Granian itself would share it (SO_REUSEPORT)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in ports:
+        socket.create_server((host, port), family=family).close()
 
 
 def _signals() -> asyncio.Event:
