@@ -68,6 +68,8 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def send(self, request: bytes) -> None:
+        if self.transport.is_closing():
+            raise ConnectionError("the server closed the connection")
         self._buffer, self._left, self._chunked = b"", -1, False
         self.status, self.first, self.sink = 0, 0.0, self._make_sink()
         self._under_way = True
