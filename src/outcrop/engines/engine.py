@@ -178,6 +178,7 @@ class Engine:
             prompt_cache_mib=plan.prompt_cache >> 20,
             pooling=info.pooling,
             mmproj=self.model.mmproj or "",
+            connections=self.turnstile.places + 8,
             binary=self.choice.binary,
         )
         return await EngineProcess.start(COMMAND, options.line(), LOAD_S, self._gone)

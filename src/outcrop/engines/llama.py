@@ -38,6 +38,8 @@ class Options:
     """llama.cpp's pooling type: 0 a chat model, 1-3 embeddings, 4 a reranker."""
     mmproj: str = ""
     loras: tuple[str, ...] = ()
+    connections: int = 64
+    """Most connections at once: llama.cpp's HTTP server gives each one a thread, for as long as it is kept alive."""
     binary: str = ""
     """Path of a llama-server; empty runs the wheel."""
 
@@ -59,7 +61,7 @@ def rows(options: Options) -> list[tuple[str, Any, list[str]]]:
         ("kv_unified", o.shared, [sharing]),
         ("cpuparams.n_threads", o.threads, ["--threads", str(o.threads)]),
         ("cpuparams_batch.n_threads", o.threads, ["--threads-batch", str(o.threads)]),
-        ("n_threads_http", o.slots + 8, ["--threads-http", str(o.slots + 8)]),  # a stream holds one; leave some free
+        ("n_threads_http", o.connections, ["--threads-http", str(o.connections)]),
         ("cache_ram_mib", o.prompt_cache_mib, ["--cache-ram", str(o.prompt_cache_mib)]),
         ("use_jinja", True, ["--jinja"]),
         ("endpoint_metrics", True, ["--metrics"]),
