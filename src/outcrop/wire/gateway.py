@@ -151,8 +151,9 @@ class Gateway:
         }
         if exchange.status:
             return  # too late: the answer had begun
+        body = error_body(error, shape)
         try:
-            await exchange.answer(status, headers, error_body(error, shape))
+            await exchange.answer(status, headers, body)
         except Exception:
             log.info("request %s: the client left before its error", call.request_id, exc_info=True)
 
