@@ -275,7 +275,7 @@ def _encoded(text: str) -> str:
 
 
 def _check_signed(claim: Claim, request: SignedRequest) -> None:
-    """Host, and whatever changes what a request means, must be under the signature.
+    """Host, and whatever changes what a request means, must be under the signature (the date always is).
 
     Content-Type need not be, whatever the text says: signers in use (aws4fetch) leave it out and AWS accepts that.
     """
@@ -288,8 +288,6 @@ def _check_signed(claim: Claim, request: SignedRequest) -> None:
             and name not in BY_PROXIES
         ):
             raise InvalidSignatureException(f"'{name[:80]}' must be a 'SignedHeader' in the AWS Authorization.")
-    if claim.expires_s is None and not {"x-amz-date", "date"} & set(claim.signed_headers):
-        raise InvalidSignatureException("'X-Amz-Date' must be a 'SignedHeader' in the AWS Authorization.")
 
 
 BY_PROXIES = frozenset({"x-amz-cf-id"})
