@@ -83,6 +83,7 @@ async def env(settings: config.Settings, args: Arguments) -> None:
     from .store.home import Home
 
     async with _keys(settings) as keys:
+        await keys.ensure_first()
         print(await variables(settings, Home(settings.home), keys))
 
 
@@ -117,9 +118,7 @@ async def _keys(settings: config.Settings) -> AsyncIterator[Any]:
     from .keys import Keys
 
     async with _records(settings) as records:
-        keys = await Keys.open(records, settings.home, settings.account_id)
-        await keys.ensure_first()
-        yield keys
+        yield await Keys.open(records, settings.home, settings.account_id)
 
 
 async def keys_create(settings: config.Settings, args: Arguments) -> None:
@@ -234,7 +233,7 @@ COMMANDS: list[Command] = [
         "make a key pair, or an API key",
         (
             arg("name"),
-            arg("--kind", choices=("iam", "api-key"), default="iam"),
+            arg("--api-key", dest="kind", action="store_const", const="api-key", default="iam", help="a bearer token"),
             arg("--expires", type=int, metavar="SECONDS"),
         ),
     ),
