@@ -20,7 +20,7 @@ from outcrop.errors import (
     ResourceNotFoundException,
     ValidationException,
 )
-from outcrop.inference import Inference
+from outcrop.inference import Inference, guess
 from outcrop.store.objects import Objects
 from outcrop.turn import Turn
 from tests.api.runtime import FakeCatalog, FakeEngines
@@ -130,3 +130,17 @@ async def test_a_client_that_leaves_frees_the_slot_at_once(tiny, tmp_path):
             await asyncio.wait_for(made.reply(made_call(), ID, short), 5)
         finally:
             await made.close()
+
+
+@pytest.mark.parametrize(
+    ("members", "low", "high"),
+    [
+        ({"inferenceConfig": {"maxTokens": 10}}, 20, 60),
+        ({}, 1024, 1100),
+        ({"system": [{"text": "x" * 3000}], "inferenceConfig": {"maxTokens": 10}}, 1000, 1100),
+        ({"messages": [{"role": "user", "content": [{"image": {"source": {"bytes": b"x" * 90}}}]}],
+          "inferenceConfig": {"maxTokens": 10}}, 1024, 1100),
+    ],
+)  # fmt: skip
+def test_the_queue_is_told_about_how_long_it_will_be(members, low, high):
+    assert low <= guess({**TURN, **members}) <= high

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
+import orjson
 
 from . import attachments, rules
 from .call import Call
@@ -25,6 +26,11 @@ from .turn import Delta, Reply, Turn, gather
 IDLE_S = 2.0
 """How long an unused connection to an engine is kept: less than servers keep theirs (5 s in cpp-httplib and uvicorn),
 so that no request goes out on a connection that is just being closed."""
+
+BYTES_A_TOKEN = 3
+IMAGE_TOKENS = 1024
+ANSWER_TOKENS = 1024
+"""An answer whose length nobody limited."""
 
 
 class Inference:
@@ -77,7 +83,7 @@ class Inference:
         call.note["modelId"] = model.id
         rules.check(turn, model)
         turn = await attachments.inline(turn, self.objects)
-        async with self.engines.lease(model, slot=slot) as endpoint:
+        async with self.engines.lease(model, slot=slot, tokens=guess(turn)) as endpoint:
             yield turn, endpoint
 
     async def close(self) -> None:
@@ -93,3 +99,10 @@ def _note(call: Call, delta: Delta) -> None:
     elif "metadata" in delta:
         call.note["usage"] = delta["metadata"]["usage"]
         call.note["latencyMs"] = delta["metadata"]["metrics"]["latencyMs"]
+
+
+def guess(turn: Turn) -> int:
+    """About how many tokens prompt and answer will come to, for the queue."""
+    said = [turn.get("messages"), turn.get("system"), turn.get("toolConfig")]
+    prompt = len(orjson.dumps(said, default=lambda image: "x" * IMAGE_TOKENS * BYTES_A_TOKEN)) // BYTES_A_TOKEN
+    return prompt + turn.get("inferenceConfig", {}).get("maxTokens", ANSWER_TOKENS)

@@ -47,7 +47,7 @@ class FakeEngines:
         self.endpoint, self.held, self.leases = endpoint, 0, []
 
     @asynccontextmanager
-    async def lease(self, model: Model, *, slot: bool = True) -> AsyncIterator[Endpoint]:
+    async def lease(self, model: Model, *, slot: bool = True, tokens: int = 0) -> AsyncIterator[Endpoint]:
         self.held += 1
         self.leases.append(slot)
         try:
