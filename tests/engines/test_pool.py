@@ -14,6 +14,7 @@ import pytest
 
 from outcrop.engines import engine as engine_module
 from outcrop.engines import machine, pool
+from outcrop.engines.endpoint import Endpoint
 from outcrop.engines.plan import MIB, Plan
 from outcrop.engines.pool import Engines
 from outcrop.errors import (
@@ -128,6 +129,22 @@ async def test_a_count_waits_for_no_turn(settings, tiny):
 async def count(engines: Engines, model) -> None:
     async with engines.lease(model, slot=False) as endpoint, session(endpoint) as http:
         assert (await http.post(f"{endpoint.url}/tokenize", json={"content": "a"})).status == 200
+
+
+async def test_many_callers_do_not_wait_for_connections_that_are_kept_alive(settings, tiny):
+    """llama.cpp's server binds a thread to each connection, for five idle seconds too: with too few, others stall."""
+    async with engines_of(settings, queue_limit=60) as engines, engines.lease(model_of(tiny), slot=False) as endpoint:
+        await asyncio.wait_for(tokenize_at_once(endpoint, 60), 4.5)
+
+
+async def tokenize_at_once(endpoint: Endpoint, times: int) -> None:
+    async with session(endpoint) as http:
+        await asyncio.gather(*(tokenize(http, endpoint.url) for _ in range(times)))
+
+
+async def tokenize(http: aiohttp.ClientSession, url: str) -> None:
+    async with http.post(f"{url}/tokenize", json={"content": "a"}) as answer:
+        assert answer.status == 200
 
 
 async def test_requests_that_would_overflow_a_shared_cache_wait_for_one_another(settings, tiny, monkeypatch):
