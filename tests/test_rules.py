@@ -66,6 +66,8 @@ def turn(*messages: Any, **more: Any) -> Turn:
         (turn(user("a"), toolConfig={"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "array"}}}}]}),
          "The value at toolConfig.tools.0.toolSpec.inputSchema.json.type must be one of the following: object."),
         (turn(user("a", IMAGE)), "This model doesn't support the image field for user messages. Remove image and try"),
+        (turn(user("a", {"toolRemoval": {}})), "This model doesn't support the toolRemoval field for user messages."),
+        (turn(user("a"), toolConfig={"tools": [{"systemTool": {"name": "g"}}]}), "This model doesn't support the systemTool"),
         (turn(user("a", {"video": {}})), "This model doesn't support the video field for user messages."),
         (turn(user("a"), assistant(USE), user({"toolResult": {"toolUseId": "1", "content": [IMAGE]}}), toolConfig=TOOLS),
          "This model doesn't support the image field"),

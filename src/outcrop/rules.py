@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MEDIA = {"image": "IMAGE", "video": "VIDEO", "audio": "SPEECH"}
 """Content block -> the input modality that a model needs for it."""
 
+UNKNOWN = ("toolAddition", "toolRemoval")
+"""Content blocks that no model here can use."""
+
 USERS = frozenset({"toolResult", "image", "document", "video", "audio", "searchResult"})
 ASSISTANTS = frozenset({"toolUse", "reasoningContent", "citationsContent"})
 """Content blocks that only one side says."""
@@ -179,11 +182,14 @@ def _answered(asked: list[str], given: list[str], place: int) -> None:
 def _abilities(turn: Turn, model: Model) -> None:
     if turn.get("toolConfig") and not model.tools:
         raise ValidationException("This model doesn't support tool use.")
+    if any("systemTool" in tool for tool in turn.get("toolConfig", {}).get("tools", [])):
+        raise ValidationException("This model doesn't support the systemTool field. Remove systemTool and try again.")
     if turn.get("system") and not model.system:
         raise ValidationException("This model doesn't support system messages. Try again without a system message.")
     parts = [part for message in turn.get("messages", []) for block in message["content"] for part in _parts(block)]
-    for kind, need in MEDIA.items():
-        if need not in model.input_modalities and any(kind in part for part in parts):
+    unable = [kind for kind, need in MEDIA.items() if need not in model.input_modalities]
+    for kind in (*unable, *UNKNOWN):
+        if any(kind in part for part in parts):
             raise ValidationException(
                 f"This model doesn't support the {kind} field for user messages. Remove {kind} and try again."
             )

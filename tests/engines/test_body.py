@@ -232,3 +232,15 @@ def test_a_last_word_of_the_assistant_is_gone_on_from():
     assert body(asked, VLLM)["continue_final_message"] is True
     assert body(asked, LLAMA)["messages"][-1] == {"role": "assistant", "content": "Sure, "}
     assert "continue_final_message" not in body(turn(), VLLM)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"toolConfig": {"tools": [WEATHER], "toolChoice": {"any": {}}}},
+        {"outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": "{}"}}}}},
+    ],
+)
+def test_a_beginning_cannot_be_held_to_a_schema(more):
+    with pytest.raises(ValidationException, match="must end with a user message"):
+        body(turn(("user", [{"text": "a"}]), ("assistant", [{"text": "Sure, "}]), **more), LLAMA)

@@ -81,7 +81,14 @@ def _inference(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
 def _prefill(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     """A last message of the assistant is the beginning of the answer, which goes on from there."""
     last = turn.get("messages", [])[-1:]
-    return endpoint.kind.with_prefill if last and last[0]["role"] == "assistant" else {}
+    if not last or last[0]["role"] != "assistant":
+        return {}
+    if forced(turn) or _output(turn):
+        raise ValidationException(
+            "This model does not support assistant message prefill together with a forced tool or an output format. "
+            "The conversation must end with a user message."
+        )
+    return endpoint.kind.with_prefill
 
 
 def messages(turn: Turn) -> list[dict[str, Any]]:
