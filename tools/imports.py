@@ -22,7 +22,7 @@ ROWS = [
     {"api"},
     {"wire", "services"},
     {"inference"},
-    {"rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "pull"},
+    {"rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
     {"engines", "catalog", "pull"},
     {"keys", "tls", "store", "convert", "evaluation", "training", "models"},
     {"turn", "call", "logs"},
