@@ -86,7 +86,9 @@ async def gather(deltas: AsyncGenerator[Delta, None]) -> Reply:
         async for delta in deltas:
             ((name, event),) = delta.items()
             if name == "contentBlockDelta":
-                pieces.setdefault(event["contentBlockIndex"], Piece()).add(event["delta"])
+                if (index := event["contentBlockIndex"]) not in pieces:
+                    pieces[index] = Piece()
+                pieces[index].add(event["delta"])
             elif name == "contentBlockStart":
                 pieces[event["contentBlockIndex"]] = Piece(event["start"].get("toolUse"))
             elif name == "messageStop":

@@ -18,6 +18,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SLOWEST_READER_S = 300.0
 """A client that takes in nothing for so long is taken for gone: it holds an engine's slot meanwhile."""
+WATCH_AFTER_S = 0.02
+"""How long a request runs before anyone watches for a client that hangs up."""
 
 
 class Exchange:
@@ -35,20 +37,22 @@ class Exchange:
 
     async def body(self, limit: int, pause_s: float) -> bytes:
         """The whole body. Raises for one larger than `limit` bytes, or when the client pauses for too long."""
-        self._refuse_declared(limit)
-        body = b"".join([chunk async for chunk in self.chunks(limit, pause_s)])
-        declared = self.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) != len(body):
+        declared = self._declared()
+        if declared is not None and declared > limit:
+            raise too_large(limit)
+        body = b"".join([chunk async for chunk in self.chunks(limit, pause_s, declared)])
+        if declared is not None and declared != len(body):
             raise SerializationException("The request body is not as long as its Content-Length")
         return body
 
-    async def chunks(self, limit: int, pause_s: float) -> AsyncIterator[bytes]:
-        """The body as it comes in."""
+    async def chunks(self, limit: int, pause_s: float, declared: int | None = None) -> AsyncIterator[bytes]:
+        """The body as it comes in. Once all of `declared` is here nobody waits to be told that there is no more."""
         size, more = 0, True
         while more:
             message = await self._next(pause_s)
             chunk, more = message.get("body", b""), message.get("more_body", False)
             size += len(chunk)
+            more = more and (declared is None or size < declared)
             if size > limit:
                 raise too_large(limit)
             if chunk:
@@ -64,10 +68,10 @@ class Exchange:
             raise ClientDisconnected
         return message
 
-    def _refuse_declared(self, limit: int) -> None:
+    def _declared(self) -> int | None:
+        """Content-Length, where there is one."""
         declared = self.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            raise too_large(limit)
+        return int(declared) if declared.isdecimal() else None
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the status line and the headers."""
@@ -95,16 +99,23 @@ class Exchange:
 
 
 class Gone:
-    """Cancels the block it guards when the client hangs up. Nothing else may read from the client in that block."""
+    """Cancels the block it guards when the client hangs up. Nothing else may read from the client in that block.
+
+    It begins to watch after WATCH_AFTER_S: a task and a wait on the server are dear for a request that is done by then.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._seen = False
+        self._watcher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    def _begin(self) -> None:
         self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
@@ -114,7 +125,9 @@ class Gone:
         self._task.cancel()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self._watcher.cancel()
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
         if not self._seen:
             return
         if kind is None:  # the cancellation is still on its way: take it here
