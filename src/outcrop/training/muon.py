@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 
@@ -22,6 +23,17 @@ def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x.mT if tall else x
+
+
+def _shared(matrices: Tensor) -> Tensor:
+    """Orthogonalise; several processes each take a share of the matrices."""
+    world = dist.get_world_size() if dist.is_initialized() else 1
+    if world == 1 or len(matrices) % world:
+        return orthogonalise(matrices)
+    mine = orthogonalise(matrices.chunk(world)[dist.get_rank()]).contiguous()
+    shares = [torch.empty_like(mine) for _ in range(world)]
+    dist.all_gather(shares, mine)
+    return torch.cat(shares)
 
 
 class Muon(torch.optim.Optimizer):
@@ -46,7 +58,7 @@ class Muon(torch.optim.Optimizer):
             buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
             buffer.lerp_(p.grad, 1 - momentum)
             updates.append(p.grad.lerp(buffer, momentum))
-        stacked = orthogonalise(torch.stack(updates).to(torch.bfloat16 if updates[0].is_cuda else torch.float32))
+        stacked = _shared(torch.stack(updates).to(torch.bfloat16 if updates[0].is_cuda else torch.float32))
         scale = lr * max(1.0, shape[0] / shape[1]) ** 0.5
         for p, update in zip(params, stacked, strict=True):
             p.mul_(1 - lr * weight_decay).add_(update.to(p.dtype), alpha=-scale)

@@ -1,0 +1,63 @@
+"""What ships with the weights: the scorecard measured through llama.cpp, and the two cards written from it.
+
+Knows nothing of how the model was made beyond the files the build left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from outcrop.evaluation import pebble, pebble_items
+from recipes.pebble.serving import served
+
+NOTES = Path(__file__).parent / "card.md"
+
+
+def measure(gguf: Path, items: int, out: Path) -> dict:
+    """The scorecard of a file, printed and kept as JSON beside every reply."""
+    replies: list = []
+    with served(gguf) as url:
+        figures = pebble.run(pebble.engine(url), list(pebble_items.ROWS), items, keep=replies)
+    print(pebble.table(figures))
+    out.write_text(json.dumps(figures, indent=1))
+    out.with_suffix(".replies.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in replies))
+    return figures
+
+
+def ship(gguf: Path, figures: dict, work: Path, models: Path, parameters: int | None = None) -> None:
+    """Put the file and its cards into the package."""
+    models.mkdir(parents=True, exist_ok=True)
+    target = models / "pebble-v1.gguf"
+    shutil.copyfile(gguf, target)
+    facts = {
+        "id": "outcrop.pebble-v1",
+        "name": "Pebble v1",
+        "provider": "Outcrop",
+        "source": target.name,
+        "context_length": 2048,
+        "parameters": parameters or count_parameters(work),
+        "size_bytes": target.stat().st_size,
+        "input_modalities": ["TEXT"],
+        "output_modalities": ["TEXT"],
+        "tools": True,
+        "reasoning": True,
+        "system": True,
+        "streaming": True,
+        "architecture": "qwen3",
+        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "licence": "Apache-2.0",
+        "scorecard": figures,
+    }
+    (models / "pebble-v1.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (models / "pebble-v1.md").write_text(NOTES.read_text().replace("{scorecard}", pebble.table(figures)).replace("{parameters}", f"{facts['parameters'] / 1e6:.2f}"))
+
+
+def count_parameters(work: Path) -> int:
+    """The numbers in the finished model folder."""
+    from safetensors import safe_open
+
+    with safe_open(work / "job" / "model" / "model.safetensors", "pt") as tensors:
+        return sum(tensors.get_tensor(name).numel() for name in tensors.keys())

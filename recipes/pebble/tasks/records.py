@@ -1,0 +1,158 @@
+"""Structured output: a text goes in, JSON with the right values comes out, by a schema, by a list of keys, or with no schema in sight."""
+
+from __future__ import annotations
+
+from random import Random
+
+from recipes.pebble import lexicon as lex
+from recipes.pebble.chat import LEARN, SKIP, Chat, Message, Span, compact, pebble, user
+from recipes.pebble.grammar import ask, choose, fill, say
+from recipes.pebble.tasks.things import THINGS, Thing, pick
+from recipes.pebble.tasks.tools import spoken
+
+FILLER = [
+    "[The weather was {a}|It was a {a} day|Everyone was {a}|We are all {a} about it|That is all we know|More will follow|Nothing else was said|It took a while|The {n} was {a}|There was a {n} too].",
+    "[Please let us know|Thank you|As always, thank you|Kind regards|Let me know if anything is unclear|Have a nice day|Do not hesitate to ask|We are happy to help].",
+    "[By the way, the {n} is {a}|Nobody saw the {n}|The {n} came late|I liked the {n}|They talked about the {n} for a while|A {n} was also there].",
+]  # fmt: skip
+HEADS = ["[Report|Note|Memo|Record|Entry|News|E-mail|Message|Ticket|Log]: ", "Hello, ", "", "", "", "", "[Today|Yesterday|Last week|This morning], ", "Dear all, "]
+
+
+# whole sentences in which nothing names the field: only the kind of a value and the words around it tell
+CLAUSES: list[tuple[str, dict[str, tuple[str, str]]]] = [
+    ("[{a} travelled|{a} drove|{a} flew|{a} moved] to {b} for {c} days", {"a": ("traveler|who|person|name|visitor", "name"), "b": ("destination|city|where|place|town", "place"), "c": ("days|duration|length|stay", "int")}),
+    ("{a} bought {b} tickets in {c}", {"a": ("buyer|customer|name|who", "name"), "b": ("tickets|count|number|amount", "int"), "c": ("city|shop_city|place|where", "place")}),
+    ("[order|package|shipment] {a} [goes|was sent|is on its way] to {b} in {c}", {"a": ("order_id|order|code|id|package", "code"), "b": ("receiver|customer|recipient|name", "name"), "c": ("city|address|place|destination", "place")}),
+    ("{a} [owes|paid|sent|lent] {b} [dollars|euros|coins] to {c}", {"a": ("payer|from|sender|who", "name"), "b": ("amount|sum|money|dollars", "int"), "c": ("payee|to|receiver|other", "name")}),
+    ("[the match|the game|the race] in {a} was won by {b} with {c} points", {"a": ("city|place|venue|town", "place"), "b": ("winner|champion|name|team", "name"), "c": ("points|score|result", "int")}),
+    ("{a} left a {b} on the train to {c}", {"a": ("owner|person|name|who", "name"), "b": ("item|object|thing|lost", "noun"), "c": ("city|train_to|direction|where", "place")}),
+    ("[room|flat|unit] {a} is rented to {b} for {c} a month", {"a": ("room|unit|code|id", "code"), "b": ("tenant|renter|name|guest", "name"), "c": ("rent|price|cost|monthly", "int")}),
+    ("{a}, who is {b}, [lives|works|studies] in {c}", {"a": ("name|person|who|student", "name"), "b": ("age|years|years_old", "int"), "c": ("city|town|place|home", "place")}),
+    ("[a|one] {a} was found in {b} by {c}", {"a": ("object|item|thing|found", "noun"), "b": ("place|city|location|where", "place"), "c": ("finder|person|by|name", "name")}),
+    ("{a} [runs|owns|leads] a [cafe|shop|school|farm] in {b} with {c} [workers|tables|rooms|people]", {"a": ("owner|boss|leader|name", "name"), "b": ("city|place|town|location", "place"), "c": ("workers|size|count|people", "int")}),
+    ("[machine|robot|sensor|car] {a} [stopped|failed|broke down] in {b} after {c} [hours|days|minutes]", {"a": ("machine|serial|id|code", "code"), "b": ("place|city|site|where", "place"), "c": ("hours|time|duration|after", "int")}),
+    ("{a} [teaches|trains|leads] {b} [students|kids|players] in {c}", {"a": ("teacher|trainer|coach|name", "name"), "b": ("students|number|count|group_size", "int"), "c": ("city|place|where|town", "place")}),
+    ("[please bring|do not forget] a {a} to {b} on {c}", {"a": ("item|bring|thing|object", "noun"), "b": ("place|where|city|venue", "place"), "c": ("date|day|when", "date")}),
+    ("[the meeting with|lunch with|a call with] {a} is on {b} at {c}", {"a": ("with|person|name|who", "name"), "b": ("date|day|when", "date"), "c": ("time|hour|start", "time")}),
+    ("{a} drew a {b} for {c}", {"a": ("artist|painter|by|name", "name"), "b": ("picture|object|drawing|subject", "noun"), "c": ("for|receiver|friend|customer", "name")}),
+    ("[bill|receipt|invoice] {a} of {b} [euros|dollars] is for {c}", {"a": ("bill|number|code|id", "code"), "b": ("total|amount|sum|value", "int"), "c": ("customer|client|name|for", "name")}),
+    ("in {a} it was {b} degrees [when|as] {c} arrived", {"a": ("city|place|where|town", "place"), "b": ("temperature|degrees|temp", "int"), "c": ("person|visitor|who|name", "name")}),
+    ("{a} scored {b} against {c}", {"a": ("player|who|name|winner", "name"), "b": ("points|score|goals", "int"), "c": ("opponent|other|against|rival", "name")}),
+]  # fmt: skip
+DRAWN = {"name": ("string", lex.name), "place": ("string", lex.place), "int": ("integer", lambda rng: rng.randint(1, rng.choice([30, 99, 999]))), "code": ("string", lex.code), "noun": ("string", lex.noun), "date": ("string", lex.date), "time": ("string", lex.clock)}
+
+
+def clause(rng: Random) -> tuple[str, dict, dict]:
+    """A sentence, the record in it and the schema; the keys come in any order and may be dressed up."""
+    template, slots = rng.choice(CLAUSES)
+    values = {slot: DRAWN[kind][1](rng) for slot, (_, kind) in slots.items()}
+    text = fill(choose(rng, template), **values)
+    order = rng.sample(list(slots), len(slots)) if rng.random() < 0.6 else list(slots)
+    names: dict[str, str] = {}
+    for slot in order:
+        key = rng.choice(slots[slot][0].split("|"))
+        names[slot] = rng.choice([key, key, key, f"{key}_{rng.choice(['name', 'value', 'info', 'of', 'no', 'field'])}", f"{lex.noun(rng)}_{key}"])
+    record = {names[slot]: values[slot] for slot in order}
+    schema = {"type": "object", "properties": {names[slot]: {"type": DRAWN[slots[slot][1]][0]} for slot in order}, "required": list(record)}
+    text = text[:1].upper() + text[1:] + rng.choice([".", ".", "!", ""])
+    for _ in range(rng.choice([0, 0, 1])):
+        extra = say(rng, rng.choice(FILLER), n=lex.noun(rng), a=rng.choice(lex.ADJECTIVES))
+        text = f"{extra} {text}" if rng.random() < 0.5 else f"{text} {extra}"
+    return choose(rng, rng.choice(HEADS)) + text, record, schema
+
+
+def statement(rng: Random, thing: Thing, key: str, value: object, who: str) -> str:
+    """One sentence or fragment that gives the value away."""
+    label = key.replace("_", " ")
+    if thing.kind == "boolean":
+        return choose(rng, f"[{label}: {'yes' if value else 'no'}|it is {'' if value else 'not '}{label}|{'it is' if value else 'it is not'} {label}|{label} is {'true' if value else 'false'}]")
+    own = ["the {k} is {v}", "{k}: {v}", "{v} is the {k}", "the {k} was {v}", "as {k} we have {v}", "its {k} is {v}", "they gave {v} as the {k}", "{k} {v}", "for {k}, {v} was noted"]
+    pool = thing.stated.split("|") if thing.stated and rng.random() < 0.6 else own
+    return fill(rng.choice(pool), w=who, v=value, k=label, q=rng.choice(["", '"', '"']))
+
+
+def passage(rng: Random, facts: list[tuple[Thing, str, object]], who: str) -> str:
+    """Statements in any order, joined in some way, with sentences that matter to nobody."""
+    said = [statement(rng, thing, key, value, who) for thing, key, value in facts]
+    rng.shuffle(said)
+    style = rng.random()
+    if style < 0.2:
+        return "\n".join(said)
+    if style < 0.4:
+        return choose(rng, rng.choice(HEADS)) + ", ".join(said) + "."
+    parts = [text[:1].upper() + text[1:] + "." for text in said]
+    for _ in range(rng.choice([0, 0, 1, 1, 2])):
+        parts.insert(rng.randint(0, len(parts)), say(rng, rng.choice(FILLER), n=lex.noun(rng), a=rng.choice(lex.ADJECTIVES)))
+    return choose(rng, rng.choice(HEADS)) + " ".join(parts)
+
+
+def case(rng: Random) -> tuple[str, dict, dict, list[str]]:
+    """A text, the record in it, its schema, and which keys the text does not give (null)."""
+    if rng.random() < 0.5:
+        return *clause(rng), []
+    who = lex.name(rng)
+    chosen = pick(rng, rng.choice([1, 2, 2, 3, 3, 4, 5]))
+    facts = [(thing, key, thing.value(rng)) for thing, key in chosen]
+    if rng.random() < 0.4:
+        key = rng.choice(["name", "person", "who", "customer", "full_name", "employee", "user"])
+        if all(k != key for _, k, _ in facts):
+            person = Thing(key, "string", "[the|] name", "", lex.name, "the name is {v}|this is about {v}|here comes {v}|{v} wrote it|we talked to {v}")
+            facts.insert(rng.randint(0, len(facts)), (person, key, who))
+    missing = [key for _, key, _ in facts[1:] if rng.random() < 0.06]
+    text = passage(rng, [fact for fact in facts if fact[1] not in missing], who)
+    record = {key: None if key in missing else value for _, key, value in facts}
+    schema = {"type": "object", "properties": {key: {"type": [thing.kind, "null"] if key in missing else thing.kind} for thing, key, _ in facts}, "required": [key for _, key, _ in facts]}
+    return text, record, schema, missing
+
+
+EXTRACT = [
+    "[extract|pull out|find|collect|gather|get|list|give me] [the|all] [details|data|fields|values|information|facts|record][ from the text| from this| below|][ as JSON| in JSON| as a JSON object|, JSON only].",
+    "[turn|convert|put|transform|change|parse|make] [this|this text|the text|the following|the note] into [JSON|a JSON object|a JSON record].", "[return|answer with|write|give|output|reply with|respond with] [only |just |]JSON[ for this text| for the text| with the values|].",
+    "[fill|complete] [in |]the [schema|record|form|fields][ from the text| with the values in the text|].", "[what are the values|which values are given]? [answer|reply] in JSON.", "JSON[, please| please| only|]:", "[summarize|represent|write down] [this|the text] as JSON.",
+]  # fmt: skip
+
+
+def by_schema(rng: Random) -> Chat:
+    """The schema or the keys stand in the prompt (with the user or in the system prompt)."""
+    text, record, schema, _ = case(rng)
+    shape = rng.random()
+    keys = list(record)
+    if shape < 0.45:
+        frame = say(rng, "[schema|JSON schema|use this schema|the schema is|follow this schema|it must match]: {s}", s=compact(schema))
+    elif shape < 0.8:
+        frame = say(rng, "[keys|fields|use the keys|with these keys|the keys are|JSON keys|fields to fill]: {s}", s=rng.choice([", ".join(keys), compact(keys), " ".join(keys), " and ".join(keys), "\n".join(f"- {k}" for k in keys)]))
+    else:
+        frame = say(rng, "[like this|in this form|the form|format|template|use this shape]: {s}", s=compact({k: rng.choice(["...", "", "?"]) for k in keys}))
+    order = ask(rng, rng.choice(EXTRACT))
+    if rng.random() < 0.3:
+        return Chat([Message("system", f"{order}\n{frame}"), user(text), pebble(compact(record))])
+    blocks = [order, frame, text]
+    if rng.random() < 0.5:
+        rng.shuffle(blocks)
+    return Chat([user(rng.choice(["\n", "\n\n", " "]).join(blocks)), pebble(compact(record))])
+
+
+def by_grammar(rng: Random) -> Chat:
+    """No schema in the prompt: a grammar will force the keys, so only the values are learnt."""
+    text, record, _, _ = case(rng)
+    parts: list[Span] = []
+    for i, (key, value) in enumerate(record.items()):
+        parts += [(("{" if i == 0 else ", ") + compact(key) + ":", SKIP), (" " + compact(value), LEARN)]
+    parts.append(("}", LEARN))
+    order = ask(rng, rng.choice(EXTRACT)) if rng.random() < 0.6 else ""
+    if rng.random() < 0.25:
+        return Chat([Message("system", say(rng, "[Answer|Reply|Respond|Write] [only |]in JSON[ with the fields|: the fields are|, fields|] ") + ", ".join(record)), user(text), pebble(parts)])
+    return Chat([user(f"{order}\n{text}".strip() if rng.random() < 0.6 else f"{text}\n{order}".strip()), pebble(parts)])
+
+
+def rows(rng: Random) -> Chat:
+    """Several lines of one kind become an array of records."""
+    chosen = pick(rng, rng.choice([1, 2, 2]))
+    chosen = [(t, k) for t, k in chosen if t.kind != "boolean"] or [(THINGS[0], "city")]
+    people = [lex.name(rng) for _ in range(rng.randint(2, 4))]
+    key = rng.choice(["name", "person", "who"])
+    made = [{key: who, **{k: t.value(rng) for t, k in chosen}} for who in people]
+    joint = rng.choice([", ", "; ", " | ", " - "])
+    text = "\n".join(joint.join(spoken(v) for v in row.values()) for row in made)
+    keys = ", ".join(made[0])
+    return Chat([user(f"{ask(rng, '[turn|convert|put] [this|the lines|the list] into a JSON array[ of objects|].')} {say(rng, '[keys|fields|with the keys]: {s}', s=keys)}\n{text}"), pebble(compact(made))])

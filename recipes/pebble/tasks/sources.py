@@ -1,0 +1,145 @@
+"""Grounded answers: the sentence of a passage that answers, with the number of its source; or that the passage does not say."""
+
+from __future__ import annotations
+
+from random import Random
+
+from recipes.pebble import lexicon as lex
+from recipes.pebble.chat import Chat, Message, pebble, user
+from recipes.pebble.grammar import ask, choose, fill, say
+
+NOT_THERE = "The passage does not say."
+YEAR = lambda rng: str(rng.randint(1600, 2025))  # noqa: E731
+COUNT = lambda rng: str(lex.number(rng))  # noqa: E731
+JOB = lambda rng: rng.choice(lex.JOBS)  # noqa: E731
+
+# what is said | how it is asked, with {e} the thing spoken of and {v} what is sought
+RELATIONS = [
+    ("{e} [opened|was opened|opened its doors] in {v}", "[when|in which year] [did {e} open|was {e} opened]|how old is {e}", YEAR),
+    ("{e} [was built|was made|was founded|was started] in {v}", "[when|in which year] was {e} [built|made|founded|started]|since when is there {e}", YEAR),
+    ("{e} [was designed|was built|was made|was planned] by {v}", "who [designed|built|made|planned] {e}|whose work is {e}", lex.full_name),
+    ("{e} [is|lies|stands|is found] [in|near] {v}", "where [is|lies|stands|can I find] {e}|in which place is {e}", lex.place),
+    ("{e} belongs to {v}", "who owns {e}|to whom does {e} belong|whose is {e}", lex.full_name), ("{v} owns {e}", "who owns {e}|who has {e}|who is the owner of {e}", lex.full_name),
+    ("{e} [costs|is sold for] {v} [euros|dollars|coins]", "[how much is|how much does] {e}[ cost|]|what is the price of {e}|what do I pay for {e}", COUNT),
+    ("{e} [weighs|has a weight of] {v} [kilograms|tons|grams]", "how [heavy is|much does] {e}[ weigh|]|what is the weight of {e}", COUNT),
+    ("{e} is {v} metres [long|high|tall|wide|deep]", "how [long|high|tall|wide|deep|big] is {e}|what is the size of {e}", COUNT),
+    ("{e} is [made of|built from] {v}", "what is {e} made of|which material is {e} made from", lambda rng: rng.choice("stone wood glass iron gold silver clay brick marble steel paper wool".split())),
+    ("{e} is painted {v}", "what colour is {e}|which colour does {e} have|how is {e} painted", lambda rng: rng.choice(lex.COLOURS)),
+    ("{e} [works as|is] a {v}", "what [does {e} do|is the job of {e}]|what does {e} work as|which job does {e} have", JOB),
+    ("{e} [lives in|comes from|was born in] {v}", "where [does {e} live|is {e} from|was {e} born]|which town is {e} from", lex.place),
+    ("{e} likes {v}", "what does {e} like|what is {e} fond of", lambda rng: rng.choice(lex.HOBBIES)), ("{e} plays the {v}", "what does {e} play|which instrument does {e} play", lambda rng: rng.choice(lex.INSTRUMENTS)),
+    ("{e} closes at {v}", "when does {e} close|until when is {e} open|at what time does {e} close", lex.clock), ("{e} starts at {v}", "when does {e} [start|begin]|at what time does {e} [start|begin]", lex.clock),
+    ("{e} has {v} [rooms|seats|members|pages|floors|windows|students|workers]", "how many [rooms|seats|members|pages|floors|windows|students|workers] [does {e} have|are in {e}|has {e}]", COUNT),
+    ("the [code|number|password|key] of {e} is {v}", "what is the [code|number|password|key] of {e}|which [code|number] does {e} have", lex.code), ("{e} [is led by|is run by|is headed by] {v}", "who [leads|runs|heads] {e}|who is the head of {e}", lex.full_name),
+    ("{e} sells {v}", "what does {e} sell|what can I buy at {e}", lex.noun), ("{e} was found by {v}", "who found {e}|who discovered {e}", lex.full_name), ("{e} arrives on {v}", "when does {e} arrive|on which day does {e} come", lex.date),
+    ("{e} is married to {v}", "who is {e} married to|who is the [wife|husband|partner] of {e}", lex.full_name), ("{e} speaks {v}", "which language does {e} speak|what does {e} speak", lambda rng: rng.choice("French German Spanish Polish Dutch Greek Korean Hindi".split())),
+    ("{e} is {v} years old", "how old is {e}|what is the age of {e}", lambda rng: str(rng.randint(3, 99))), ("{e} won {v} [medals|prizes|games|races]", "how many [medals|prizes|games|races] did {e} win|what did {e} win", COUNT),
+    ("{e} keeps [a|one] {v}", "what does {e} keep|which animal does {e} have|what pet does {e} have", lambda rng: rng.choice(lex.ANIMALS)), ("the {n} of {e} is {v}", "what is the {n} of {e}|which {n} does {e} have|tell me the {n} of {e}", lex.anything),
+    ("the {n} of {e} is {v}", "what is the {n} of {e}|which {n} does {e} have|and the {n} of {e}|{e}: {n}", lex.anything), ("{e} {n}s {v}", "what does {e} {n}|who or what does {e} {n}", lex.noun),
+]  # fmt: skip
+PEOPLE = {11, 12, 13, 14, 23, 24, 25, 26, 27}
+
+
+def entity(rng: Random, person: bool) -> str:
+    if person:
+        return lex.full_name(rng) if rng.random() < 0.5 else lex.name(rng)
+    kind = rng.choice("museum bridge tower ship school library hotel garden station castle mill theatre church market lake book river machine robot car company club farm bakery shop team boat".split()) if rng.random() < 0.7 else lex.noun(rng)
+    return rng.choice([f"the {lex.place(rng)} {kind}", f"the {kind} of {lex.place(rng)}", f"the {rng.choice(lex.ADJECTIVES)} {kind}", f"the {kind}", f"the {lex.name(rng)} {kind}", f"{lex.pseudo(rng, 1, 2).capitalize()} {kind.capitalize()}"])
+
+
+def facts(rng: Random, count: int) -> list[tuple[str, str]]:
+    """Sentences with a question each; several speak of one thing, or say the same of several things."""
+    made: list[tuple[str, str]] = []
+    things = [(entity(rng, person), person) for person in [rng.random() < 0.4 for _ in range(max(1, count - rng.randint(0, 2)))]]
+    used = set()
+    for _ in range(count):
+        thing, person = rng.choice(things)
+        kinds = [i for i in range(len(RELATIONS)) if (i in PEOPLE) == person or i > 27]
+        kind = rng.choice(kinds)
+        said, asked, value = RELATIONS[kind]
+        if (thing, asked) in used:
+            continue
+        used.add((thing, asked))
+        word = lex.noun(rng)
+        text = fill(choose(rng, said), e=thing, v=value(rng), n=word)
+        question = fill(choose(rng, f"[{asked}]"), e=thing, n=word)
+        made.append((text[:1].upper() + text[1:] + ".", question))
+    return made
+
+
+def lay_out(rng: Random, sentences: list[str]) -> tuple[str, dict[str, int]]:
+    """A passage, plain or in numbered sources, and which source each sentence is in."""
+    if rng.random() < 0.35:
+        return rng.choice([" ", "\n", " "]).join(sentences), {}
+    owner, lines, number = {}, [], 0
+    while sentences:
+        number, size = number + 1, rng.choice([1, 1, 2, 3])
+        group, sentences = sentences[:size], sentences[size:]
+        owner |= dict.fromkeys(group, number)
+        lines.append(f"[{number}] {' '.join(group)}")
+    return "\n".join(lines), owner
+
+
+def _wrap(rng: Random, passage: str, question: str) -> list[Message]:
+    style = rng.random()
+    head = say(rng, "[Passage|Text|Sources|Context|Document|Documents|Article|Notes|Read this|Background|Search results|Here is a text]") + rng.choice([":\n", ":\n", "\n", ": "])
+    how = say(rng, "[Answer from the text|Use only the sources|Answer with the source|Use the passage|Cite your source|Answer only from the passage|If it is not there, say so|Give the source|]", )
+    if style < 0.3:
+        return [Message("system", f"{how}\n{head}{passage}".strip()), user(question)]
+    if style < 0.65:
+        return [user(f"{head}{passage}\n\n{question}")]
+    if style < 0.8:
+        return [user(f"{question}\n\n{head}{passage}")]
+    return [user(f"{how}\n{head}{passage}\n{rng.choice(['Question: ', 'Q: ', '', 'My question: '])}{question}".strip())]
+
+
+def grounded(rng: Random, low: int = 2, high: int = 8) -> Chat:
+    """A passage and one to four questions; one question in three has no answer in it."""
+    known = facts(rng, rng.randint(low, high))
+    passage, owner = lay_out(rng, [text for text, _ in known])
+    messages: list[Message] = []
+    for turn in range(rng.choice([1, 2, 3, 4])):
+        text, question = rng.choice(known)
+        absent = rng.random() < 0.33
+        if absent:
+            question, text = _absent(rng, known), NOT_THERE
+        question = ask(rng, "[{q}?|{q}?|{q}?|tell me, {q}?|{q}, according to the text?|I want to know {q}.|do you know {q}?]", q=question)
+        messages += _wrap(rng, passage, question) if turn == 0 else [user(question)]
+        messages.append(pebble(text if absent or not owner else f"{text[:-1]} [{owner[text]}]."))
+    return Chat(messages)
+
+
+def _absent(rng: Random, known: list[tuple[str, str]]) -> str:
+    """A question like the others: about another thing, or another side of a thing spoken of."""
+    while True:
+        others = facts(rng, 3)
+        question = rng.choice(others)[1]
+        if rng.random() < 0.5:
+            known_names = [q for _, q in known]
+            kind = rng.choice(RELATIONS)
+            word = lex.noun(rng)
+            thing = _thing_of(rng, known)
+            question = fill(choose(rng, f"[{kind[1]}]"), e=thing, n=word)
+            stems = {_stem(q) for q in known_names}
+            if _stem(question) in stems or thing is None:
+                continue
+        return question
+
+
+def _thing_of(rng: Random, known: list[tuple[str, str]]) -> str | None:
+    """Something the passage speaks of: the start of a sentence up to its verb, as far as that can be told."""
+    text = rng.choice(known)[0]
+    for mark in (" is ", " was ", " has ", " opened ", " lies ", " belongs ", " costs ", " weighs ", " sells ", " closes ", " starts ", " likes ", " plays ", " keeps ", " won ", " speaks ", " lives ", " works ", " arrives "):
+        if mark in text and not text.startswith("The") or (mark in text and text.startswith("The ") and " of " not in text.split(mark)[0][:12]):
+            head = text.split(mark)[0]
+            return head[:1].lower() + head[1:] if head.startswith("The ") else head
+    return None
+
+
+def _stem(question: str) -> tuple[str, ...]:
+    return tuple(question.lower().split()[:2])
+
+
+def long_passage(rng: Random) -> Chat:
+    """A passage of some hundreds of words."""
+    return grounded(rng, 20, 50)

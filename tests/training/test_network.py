@@ -1,0 +1,88 @@
+"""The transformer: shapes, masking, gradients, and the way to a Hugging Face folder and back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from outcrop.training.network import Shape, Transformer, document_mask  # noqa: E402
+
+TINY = Shape(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+             head_dim=16, intermediate_size=64, max_position_embeddings=32)  # fmt: skip
+
+
+def woken(shape: Shape = TINY) -> Transformer:
+    """A model whose zero-initialised matrices are not zero, so that attention matters."""
+    torch.manual_seed(0)
+    model = Transformer(shape)
+    for layer in model.model.layers:
+        torch.nn.init.normal_(layer.self_attn.o_proj.weight, std=0.2)
+        torch.nn.init.normal_(layer.mlp.down_proj.weight, std=0.2)
+    return model.eval()
+
+
+def test_logits_have_a_value_for_every_token_of_the_vocabulary():
+    assert woken()(torch.arange(10)[None]).shape == (1, 10, 64)
+
+
+def test_a_position_sees_nothing_after_it():
+    model, ids = woken(), torch.arange(12)[None]
+    changed = ids.clone()
+    changed[0, 8:] = 63
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids)[0, :8], model(changed)[0, :8])
+
+
+def test_packed_documents_do_not_see_each_other():
+    model = woken()
+    first, second = torch.arange(5), torch.arange(20, 27)
+    documents = torch.tensor([[1] * 5 + [2] * 7])
+    with torch.no_grad():
+        packed = model(torch.cat([first, second])[None], document_mask(documents))
+        alone = model(second[None])
+    torch.testing.assert_close(packed[0, 5:], alone[0], atol=1e-4, rtol=1e-4)
+
+
+def test_loss_counts_only_weighted_positions():
+    model, ids = woken(), torch.arange(11)[None]
+    weights = torch.zeros(1, 10)
+    weights[0, 3] = 1
+    with torch.no_grad():
+        expected = torch.nn.functional.cross_entropy(model(ids[:, :-1])[0, 3:4], ids[0, 4:5])
+        assert model.loss(ids[:, :-1], ids[:, 1:], weights, None).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_dial_makes_shapes_that_divide():
+    for depth in (2, 4, 6, 8, 12, 24):
+        shape = Shape.of_depth(depth, 4096)
+        assert shape.num_attention_heads % shape.num_key_value_heads == 0
+        assert shape.num_attention_heads * shape.head_dim == shape.hidden_size
+
+
+@pytest.mark.parametrize("qk_norm", [True, False])
+def test_a_folder_gives_the_same_model_back(tmp_path, qk_norm):
+    pytest.importorskip("safetensors")
+    from outcrop.training import hub_folder
+
+    model = woken(Shape(**{**TINY.to_dict(), "qk_norm": qk_norm}))
+    hub_folder.save(model, tmp_path, end_token=1, pad_token=0)
+    again = hub_folder.load(tmp_path)
+    assert again.shape == model.shape
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == ("qwen3" if qk_norm else "llama")
+    ids = torch.arange(9)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(again.eval()(ids), model(ids))
+
+
+def test_transformers_reads_the_folder_alike(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    from outcrop.training import hub_folder
+
+    model, ids = woken(), torch.arange(9)[None]
+    hub_folder.save(model, tmp_path, end_token=1, pad_token=0)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(ids).logits, model(ids), atol=1e-4, rtol=1e-4)
