@@ -64,6 +64,11 @@ class Connection(asyncio.Protocol):
         """The end of an answer of known length: what an error says."""
         self._under_way = False
 
+    @property
+    def rest(self) -> bytes:
+        """What has come in and was not yet taken for a part of the answer; for errors."""
+        return self._buffer[:2000]
+
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 

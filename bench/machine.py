@@ -10,7 +10,9 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -31,7 +33,20 @@ def describe() -> dict[str, Any]:
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "commit": _commit(),
         "load": [round(n, 2) for n in os.getloadavg()],
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+        "loop_ms": _loop_ms(),
     }
+
+
+def _loop_ms() -> float:
+    """CPU time of a million additions in Python: tells a machine at full speed from one whose cores are shared."""
+    times = []
+    for _ in range(15):
+        begin, total = time.process_time(), 0
+        for number in range(1_000_000):
+            total += number
+        times.append((time.process_time() - begin) * 1000)
+    return round(median(times), 1)
 
 
 def cores() -> list[int]:

@@ -71,5 +71,6 @@ def _machine(machine: dict[str, Any]) -> str:
     return (
         f"{machine['cpu']}, {machine['cores']} cores ({' '.join(machine['flags'])}), {machine['memory_gib']} GiB; "
         f"{machine['system']}; Python {machine['python']}; {versions}; Outcrop {machine['commit']}; "
-        f"load average at the start {machine['load'][0]}"
+        f"load average at the start {machine['load'][0]}, niceness {machine['niceness']}, "
+        f"a million additions in Python {machine['loop_ms']} ms"
     )

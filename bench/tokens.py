@@ -14,7 +14,7 @@ from . import engines
 from .load import Result, drive
 from .table import Row
 
-PAIRS = 7
+PAIRS = 5
 LENGTHS = {"shape": {1: 128, 8: 48, 32: 24}, "small": {1: 768, 8: 384, 32: 192}}
 """Streams -> tokens of an answer: a shot lasts a few seconds at most."""
 TARGETS = {"shape": 0.97, "small": 0.85}

@@ -75,7 +75,7 @@ class Asker:
             await self.answered
         connection.transport.close()
         if connection.broken or connection.status != 200 or not connection.first:
-            raise RuntimeError(f"answer {connection.status}, first token {connection.first}: {connection.broken}")
+            raise RuntimeError(f"answer {connection.status}, {connection.broken}: {connection.rest!r}")
         return connection.first - connection.sent
 
     async def _open(self) -> Connection:
