@@ -13,6 +13,8 @@ anthropic = pytest.importorskip("anthropic", reason="make test-clients installs 
 
 TOOLS = [{"name": WEATHER["name"], "description": WEATHER["description"], "input_schema": WEATHER["schema"]}]
 
+GREEDY: dict[str, Any] = {"extra_body": {"temperature": 0}}  # newer SDKs have no parameter of that name
+
 
 @pytest.fixture
 def client(server: Live) -> Any:
@@ -26,7 +28,7 @@ def client(server: Live) -> Any:
 
 def test_a_streamed_conversation(client: Any) -> None:
     messages: list[dict[str, Any]] = [{"role": "user", "content": "Hello, my name is Ada."}]
-    with client.messages.stream(model=MODEL, max_tokens=200, temperature=0, messages=messages) as stream:
+    with client.messages.stream(model=MODEL, max_tokens=200, messages=messages, **GREEDY) as stream:
         pieces = list(stream.text_stream)
         message = stream.get_final_message()
     assert len(pieces) > 1
@@ -34,13 +36,13 @@ def test_a_streamed_conversation(client: Any) -> None:
     assert message.usage.input_tokens > 0
     assert message.usage.output_tokens > 0
     messages += [{"role": "assistant", "content": message.content}, {"role": "user", "content": "What is my name?"}]
-    reply = client.messages.create(model=MODEL, max_tokens=200, temperature=0, messages=messages)
+    reply = client.messages.create(model=MODEL, max_tokens=200, messages=messages, **GREEDY)
     assert "Ada" in "".join(block.text for block in reply.content if block.type == "text")
 
 
 def test_a_streamed_tool_call_and_its_result(client: Any) -> None:
     messages: list[dict[str, Any]] = [{"role": "user", "content": "What is the weather in Lisbon?"}]
-    settings = {"model": MODEL, "max_tokens": 200, "temperature": 0, "tools": TOOLS}
+    settings = {"model": MODEL, "max_tokens": 200, "tools": TOOLS, **GREEDY}
     with client.messages.stream(messages=messages, tool_choice={"type": "any"}, **settings) as stream:
         message = stream.get_final_message()
     assert message.stop_reason == "tool_use"
@@ -54,5 +56,6 @@ def test_a_streamed_tool_call_and_its_result(client: Any) -> None:
 
 
 def test_a_bad_body_is_a_bad_request(client: Any) -> None:
-    with pytest.raises(anthropic.BadRequestError, match="must alternate"):
-        client.messages.create(model=MODEL, max_tokens=5, messages=[{"role": "user", "content": "a"}] * 2)
+    with pytest.raises(anthropic.BadRequestError, match="nonsense"):
+        messages = [{"role": "user", "content": "a"}]
+        client.messages.create(model=MODEL, max_tokens=5, messages=messages, extra_body={"nonsense": 1})

@@ -43,3 +43,11 @@ def test_braces_in_strings_and_space_after_the_end_are_kept_apart():
 @pytest.mark.parametrize("text", ["", "Hello, I", '{"other": 1}', '{"name": 7', '{"name": ""'])
 def test_text_that_is_no_call_gives_nothing(text):
     assert ForcedCall().feed(text) == []
+
+
+def test_space_before_the_arguments_is_not_passed_on() -> None:
+    call = ForcedCall()
+    pieces = [piece for text in ('{"name": "f", "arguments":', " ", "\n ", '{"a": 1}', "}") for piece in call.feed(text)]
+    assert pieces[0] == ("f", "")
+    assert pieces[1][1].startswith("{")
+    assert "".join(piece for _, piece in pieces) == '{"a": 1}'

@@ -159,6 +159,27 @@ def test_the_scopes_date_must_be_the_requests() -> None:
         check(other)
 
 
+@pytest.mark.parametrize("host", [HOST, "elsewhere:8484"])
+def test_the_host_may_be_signed_under_its_name_in_http2(host: str) -> None:
+    """As the AWS SDK for JavaScript does on h2; the headers we see call it `host` all the same."""
+    stamp, scope = "20260101T000000Z", f"20260101/{REGION}/bedrock/aws4_request"
+    nothing = hashlib.sha256(b"").hexdigest()
+    canonical = f"GET\n/x\n\n:authority:{HOST}\nx-amz-date:{stamp}\n\n:authority;x-amz-date\n{nothing}"
+    key = f"AWS4{SECRET}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    value = f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders=:authority;x-amz-date, Signature={signature}"
+    request = SignedRequest("GET", "/x", "", {"host": host, "x-amz-date": stamp, "authorization": value}, b"")
+    now = calendar.timegm((2026, 1, 1, 0, 0, 0))
+    if host == HOST:
+        check(request, now=now)
+    else:
+        with pytest.raises(InvalidSignatureException):
+            check(request, now=now)
+
+
 def test_the_host_must_be_signed() -> None:
     request = _authorization(signed(), "host;", lambda m: "")
     with pytest.raises(InvalidSignatureException, match="'Host' or ':authority' must be a 'SignedHeader'"):

@@ -20,6 +20,7 @@ class ForcedCall:
     def __init__(self) -> None:
         self.name = ""
         self.held = ""
+        self.begun = False
 
     def feed(self, text: str) -> list[tuple[str, str]]:
         """The (name, piece) pairs that `text` completes; the first has an empty piece and announces the name."""
@@ -31,6 +32,9 @@ class ForcedCall:
                 return []
             self.name, self.held = head[1], self.held[head.end() :]
             pieces.append((self.name, ""))
+        if not self.begun:  # Anthropic's SDK parses what it has so far, and space alone is not JSON
+            self.held = self.held.lstrip()
+            self.begun = bool(self.held)
         tail = TAIL.search(self.held)
         cut = tail.start() if tail else len(self.held)
         if cut:

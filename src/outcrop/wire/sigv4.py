@@ -234,7 +234,7 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 def canonical_request(claim: Claim, request: SignedRequest, query: str, payload: str) -> str:
     """The text that is signed. `query` is canonical already, `payload` the hash of the body or a word in its place."""
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in claim.signed_headers)
+    headers = "".join(f"{name}:{_signed_value(request, name)}\n" for name in claim.signed_headers)
     names = ";".join(claim.signed_headers)
     return f"{request.method}\n{_canonical_path(request.raw_path)}\n{query}\n{headers}\n{names}\n{payload}"
 
@@ -250,6 +250,15 @@ def _canonical_path(raw_path: str) -> str:
             kept.append(segment)
     path = "/" + "/".join(kept) + ("/" if kept and raw_path.endswith("/") else "")
     return quote_from_bytes(path.encode("latin-1", "replace"), safe="/~")
+
+
+HOST = frozenset({"host", ":authority"})
+"""The names under which a client may sign the host: the AWS SDK for JavaScript signs HTTP/2's own."""
+
+
+def _signed_value(request: SignedRequest, name: str) -> str:
+    """A header's value with its spaces folded."""
+    return " ".join(request.headers.get("host" if name in HOST else name, "").split())
 
 
 def _canonical_queries(query: str) -> Iterator[str]:
@@ -279,7 +288,7 @@ def _check_signed(claim: Claim, request: SignedRequest) -> None:
 
     Content-Type need not be, whatever the text says: signers in use (aws4fetch) leave it out and AWS accepts that.
     """
-    if "host" not in claim.signed_headers:
+    if HOST.isdisjoint(claim.signed_headers):
         raise InvalidSignatureException("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name in request.headers:
         if (
