@@ -38,7 +38,7 @@ serve: $(VENV)/.core   ## install what is missing, then start the service
 	@exec $(BIN)/outcrop serve
 
 test: $(VENV)/.test    ## run the tests
-	$(RUN) -m pytest -q -n 2 -m "not slow and not gpu and not clients" tests
+	$(RUN) -m pytest -q -n 2 --dist loadgroup -m "not slow and not gpu and not clients" tests
 
 test-slow: $(VENV)/.test
 	$(RUN) -m pytest -q -m slow tests

@@ -20,6 +20,7 @@ from .engines import tokens
 from .engines.chat import chat
 from .engines.endpoint import Endpoint
 from .engines.pool import Engines
+from .errors import ModelErrorException, ModelStreamErrorException
 from .store.objects import Objects
 from .turn import Delta, Reply, Turn, gather
 
@@ -66,8 +67,11 @@ class Inference:
                     yield delta
 
     async def reply(self, call: Call, model_id: str, turn: Turn) -> Reply:
-        """The whole answer at once."""
-        return await gather(self.deltas(call, model_id, turn))
+        """The whole answer at once. An engine that fails half way is a ModelErrorException: nothing streams here."""
+        try:
+            return await gather(self.deltas(call, model_id, turn))
+        except ModelStreamErrorException as error:
+            raise ModelErrorException(error.message, originalStatusCode=500) from error
 
     async def count(self, call: Call, model_id: str, turn: Turn) -> int:
         """Input tokens of the turn, exactly as `reply` would use them."""
