@@ -62,7 +62,7 @@ async def _measured(model: Path, folder: Path, work: Callable[[Ways], Awaitable[
     try:
         async with engines.lease(Model(MODEL, "Bench", "bench", str(model)), slot=False) as endpoint:
             home = folder / f"home-{model.stem}"
-            entry = house.remote(MODEL, endpoint.url, endpoint.key)
+            entry = house.remote(MODEL, endpoint.url, endpoint.key, "llama")
             key = await asyncio.to_thread(house.furnish, home, [entry])
             with house.outcrop(home) as server:
                 return await work(Ways(endpoint, server, key, await asyncio.to_thread(endless, endpoint)))

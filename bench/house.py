@@ -75,9 +75,9 @@ async def _furnish(home: Path, models: list[Model]) -> Secret:
     return Secret(new.key.id, new.secret)
 
 
-def remote(model_id: str, url: str, key: str | None = None) -> Model:
-    """A catalog entry for a llama.cpp server that runs already."""
-    return Model(model_id, "Bench", "bench", url, kind="llama", key=key, context_length=8192)
+def remote(model_id: str, url: str, key: str | None = None, kind: str = "openai") -> Model:
+    """A catalog entry for a server that runs already."""
+    return Model(model_id, "Bench", "bench", url, kind=kind, key=key, context_length=8192)
 
 
 @contextmanager
