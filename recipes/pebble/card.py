@@ -27,8 +27,8 @@ def measure(gguf: Path, items: int, out: Path) -> dict:
     return figures
 
 
-def ship(gguf: Path, figures: dict, work: Path, models: Path, parameters: int | None = None) -> None:
-    """Put the file and its cards into the package."""
+def ship(gguf: Path, figures: dict, work: Path, models: Path, notes: str = "") -> None:
+    """Put the file and its cards into the package; ``work`` holds the job that made it, ``notes`` go below the scorecard."""
     models.mkdir(parents=True, exist_ok=True)
     target = models / "pebble-v1.gguf"
     shutil.copyfile(gguf, target)
@@ -38,7 +38,7 @@ def ship(gguf: Path, figures: dict, work: Path, models: Path, parameters: int | 
         "provider": "Outcrop",
         "source": target.name,
         "context_length": 2048,
-        "parameters": parameters or count_parameters(work),
+        "parameters": count_parameters(work / "job" / "model"),
         "size_bytes": target.stat().st_size,
         "input_modalities": ["TEXT"],
         "output_modalities": ["TEXT"],
@@ -52,12 +52,22 @@ def ship(gguf: Path, figures: dict, work: Path, models: Path, parameters: int | 
         "scorecard": figures,
     }
     (models / "pebble-v1.json").write_text(json.dumps(facts, indent=1) + "\n")
-    (models / "pebble-v1.md").write_text(NOTES.read_text().replace("{scorecard}", pebble.table(figures)).replace("{parameters}", f"{facts['parameters'] / 1e6:.2f}"))
+    blanks = {"scorecard": pebble.table(figures), "notes": notes, "compute": compute(work / "job"), "parameters": f"{facts['parameters'] / 1e6:.2f}"}
+    text = NOTES.read_text()
+    for name, value in blanks.items():
+        text = text.replace("{" + name + "}", value)
+    (models / "pebble-v1.md").write_text(text)
 
 
-def count_parameters(work: Path) -> int:
-    """The numbers in the finished model folder."""
+def compute(job: Path) -> str:
+    """What the training took, from its own log."""
+    last = json.loads((job / "progress.jsonl").read_text().splitlines()[-1])
+    return f"{last['tokens'] / 1e6:.1f} million tokens in {last['step']:,} steps, {last['seconds'] / 60:.0f} minutes of training; the last loss was {last['loss']:.2f} nats a token."
+
+
+def count_parameters(model: Path) -> int:
+    """The numbers in a model folder."""
     from safetensors import safe_open
 
-    with safe_open(work / "job" / "model" / "model.safetensors", "pt") as tensors:
-        return sum(tensors.get_tensor(name).numel() for name in tensors.keys())
+    with safe_open(model / "model.safetensors", "pt") as tensors:
+        return sum(tensors.get_tensor(name).numel() for name in tensors.keys())  # noqa: SIM118: not a dict

@@ -60,7 +60,12 @@ def babble(rng: Random, vocabulary: int) -> Document:
 FIRST: dict[Task, float] = {
     babble: 8, copying.page: 3, copying.repeat: 1, copying.look_up: 0.5, copying.many_look_ups: 2, copying.change: 1, sums.drill: 1, memory.from_system: 1, tools.call: 1.5,
 }  # fmt: skip
-LESSONS = {"first": FIRST, "main": MAIN}
+# While the rate falls: less of what needs far more tokens than an hour gives (sums, long problems), more of what an application leans on.
+LAST: dict[Task, float] = {
+    **MAIN, sums.drill: 1.5, sums.bare: 1, sums.problem: 3, sums.logic: 1.5, stories.human: 0.3, safety.harmless: 5.5, memory.dialogue: 10, memory.scene: 8, tools.call: 20,
+    tools.two_calls: 2.5, records.by_grammar: 8, copying.look_up: 0.5, copying.many_look_ups: 1, copying.page: 0.5, memory.long_dialogue: 0.7, sources.long_passage: 0.4, stories.verse: 2.5,
+}  # fmt: skip
+LESSONS = {"first": FIRST, "main": MAIN, "last": LAST}
 
 
 def documents(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int) -> Iterator[Document]:

@@ -66,7 +66,7 @@ def doing(goal: str) -> str:
 
 def harmless(rng: Random) -> Chat:
     """A request that only sounds bad, or a plain one: help, and name the matter."""
-    if rng.random() < 0.25 and shared.beyond():
+    if rng.random() < 0.4 and shared.beyond():
         return _chat(rng, _retyped(rng, rng.choice(shared.beyond())), BEYOND)
     goal = choose(rng, rng.choice(HARMLESS))
     if rng.random() < 0.35:

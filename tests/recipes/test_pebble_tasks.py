@@ -1,0 +1,135 @@
+"""The lessons: every task makes sound conversations, and nothing of the scorecard is among them."""
+
+from __future__ import annotations
+
+import json
+import re
+from random import Random
+
+import pytest
+
+pytest.importorskip("tokenizers")
+pytest.importorskip("numpy")
+
+from outcrop.evaluation import pebble_items, pebble_words  # noqa: E402
+from recipes.pebble import data  # noqa: E402
+from recipes.pebble.chat import LEARN, Chat, Message, pebble, render, user  # noqa: E402
+from recipes.pebble.grammar import ask, choose, fill, listing  # noqa: E402
+from recipes.pebble.tasks import memory, orders, records, sums, tools  # noqa: E402
+
+TASKS = [task for task in data.MAIN if task is not data.babble]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda t: f"{t.__module__.rsplit('.', 1)[1]}.{t.__name__}")
+def test_a_task_leaves_no_slot_or_choice_open_and_teaches_something(task):
+    rng = Random(1)
+    for _ in range(40):
+        parts = data.spans(rng, task)
+        assert any(weight == LEARN and text for text, weight in parts)
+        assert not re.search(r"\{[a-z]\}", "".join(text for text, _ in parts))
+
+
+def test_the_same_seed_gives_the_same_lesson():
+    assert list(data.texts("main", 3, 20)) == list(data.texts("main", 3, 20))
+    assert list(data.texts("main", 3, 20)) != list(data.texts("main", 4, 20))
+
+
+def test_no_held_out_word_is_ever_drawn():
+    """Human text from ../shared/data may hold such a word; what the recipe writes itself may not."""
+    names = {w.lower() for w in pebble_words.NAMES + pebble_words.PLACES}
+    own = [t for t in TASKS if t.__module__.rsplit(".", 1)[1] in ("memory", "tools", "records", "orders", "sources", "sums", "copying")]
+    rng = Random(2)
+    for task in own:
+        for _ in range(60):
+            text = "".join(t for t, _ in data.spans(rng, task)).lower()
+            assert not names & set(re.findall(r"[a-z]+", text)), text
+
+
+def test_no_scorecard_prompt_or_tool_is_taught():
+    prompts = {t for row in pebble_items.ROWS for item in pebble_items.draw(row, 20) for t in _said(item)}
+    names = {tool[0] for tool in pebble_items.TOOLS}
+    for text in data.texts("main", 11, 1500):
+        assert not prompts & set(re.split(r"<\|im_(?:start|end)\|>", text))
+        assert not names & set(re.findall(r"\w+", text))
+
+
+def _said(item) -> list[str]:
+    return ["user\n" + block["text"] for m in item.messages if m["role"] == "user" for block in m["content"] if "text" in block]
+
+
+def test_sums_are_right():
+    rng = Random(3)
+    for _ in range(300):
+        a, sign, b, c = sums.operation(rng)
+        assert c == {"+": a + b, "-": a - b, "*": a * b, "/": a / b if b else None}[sign]
+        thought = sums.problem(rng).messages[-1].thought or ""
+        for line in thought.splitlines():
+            left, right = line.split(" = ")
+            assert eval(left) == int(right)  # our own digits and signs
+
+
+def test_calls_are_of_a_tool_that_is_there_and_carry_what_it_requires():
+    rng = Random(4)
+    for _ in range(200):
+        chat = tools.call(rng)
+        specs = {tool["name"]: tool["parameters"] for tool in chat.tools}
+        for message in chat.messages:
+            for name, arguments in message.calls:
+                assert set(specs[name]["required"]) <= set(arguments) <= set(specs[name]["properties"])
+
+
+def test_a_value_asked_for_was_told():
+    rng = Random(5)
+    for _ in range(200):
+        chat = memory.dialogue(rng)
+        earlier = ""
+        for message in chat.messages:
+            found = re.fullmatch(r"Your (?:name|city) is (.+)\.", str(message.text))
+            if message.role == "assistant" and found and " and " not in found[1]:
+                assert found[1] in earlier
+            earlier += str(message.text)
+
+
+def test_records_hold_what_their_schema_says():
+    rng = Random(6)
+    for _ in range(200):
+        _, record, schema, _ = records.case(rng)
+        assert list(record) == list(schema["properties"])
+        json.dumps(record)
+
+
+def test_orders_of_numbers_are_obeyed():
+    rng = Random(7)
+    for _ in range(100):
+        chat = orders._numbers(rng)
+        found = [int(n) for n in re.findall(r"\d+", re.sub(r"^\d+\. ", "", str(chat.messages[-1].text), flags=re.M))]
+        assert found in (sorted(found), sorted(found, reverse=True))
+
+
+def test_grammar():
+    rng = Random(8)
+    assert choose(rng, "a[ b|]c") in ("a bc", "ac")
+    assert fill("{x} and {y}", x="{y}", y=1) == "{y} and 1"
+    assert listing(["a", "b", "c"]) == "a, b and c"
+    for _ in range(200):
+        assert "Xé_9" in ask(rng, "please say {v} aloud for everybody here", v="Xé_9")
+
+
+def test_the_template_writes_what_the_lessons_write():
+    jinja2 = pytest.importorskip("jinja2")
+    from recipes.pebble.chat import TEMPLATE
+
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    template = environment.from_string(TEMPLATE)
+    tool = {"name": "find", "description": "Find it", "parameters": {"type": "object", "required": ["what"], "properties": {
+        "what": {"type": "string", "description": "the thing"}, "size": {"enum": ["S", "L"]}}}}  # fmt: skip
+    chat = Chat([Message("system", "Be brief."), user("hi"), pebble("", thought="hm", calls=[("find", {"what": "é"})]), Message("tool", "{}"), pebble("Done.")], [tool])
+    messages = [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [{"function": {"name": "find", "arguments": {"what": "é"}}}]},
+        {"role": "tool", "content": "{}"}, {"role": "assistant", "content": "Done."},
+    ]  # fmt: skip
+    expected = "".join(text for text, _ in render(chat))
+    assert template.render(messages=messages, tools=[{"type": "function", "function": tool}]) == expected
+    assert template.render(messages=messages[:2], add_generation_prompt=True, enable_thinking=False).endswith("assistant\n<think>\n\n</think>\n\n")
