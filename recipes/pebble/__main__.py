@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Build Pebble from nothing: ``python -m recipes.pebble``; ``--smoke`` walks the same way in two minutes.
 
 Five steps, each skipped when its result is there already: tokenizer, lessons, training, export, scorecard. ``README.md`` tells why.
@@ -13,14 +14,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from recipes.pebble import card, data, export, shared, tokenizer
 from recipes.pebble.serving import served
+from tokenizers import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPE = dict(vocab_size=4096, hidden_size=128, num_hidden_layers=6, num_attention_heads=4, num_key_value_heads=2, head_dim=32, intermediate_size=352, max_position_embeddings=2048)
-TINY = dict(SHAPE, vocab_size=1024, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128)
+SHAPE = {"vocab_size": 4096, "hidden_size": 128, "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
+         "intermediate_size": 352, "max_position_embeddings": 2048}  # fmt: skip
+TINY = {**SHAPE, "vocab_size": 1024, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}  # fmt: skip
 
 
 @dataclass
@@ -80,11 +81,37 @@ def train(build: Build, lessons: Path) -> Path:
     if not (build.model / "config.json").exists():
         shape = build.work / "shape.json"
         shape.write_text(json.dumps(build.shape))
-        job = [str(build.work / "job"), "--data", str(lessons), "--tokenizer", str(build.tokenizer), "--shape", str(shape), "--threads", "1"]
-        limits = ["--tokens", "2e5", "--step-tokens", "2048", "--log-steps", "5"] if build.smoke else ["--tokens", "1e9", "--minutes", str(build.minutes), "--step-tokens", "2048", "--matrix-lr", "0.015"]
-        paths = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(build.processes)] if build.processes > 1 else []
-        subprocess.run([sys.executable, *launcher, "-m", "outcrop.training.pretrain", *job, *limits], check=True, env={**os.environ, **paths})
+        job = [
+            str(build.work / "job"),
+            "--data",
+            str(lessons),
+            "--tokenizer",
+            str(build.tokenizer),
+            "--shape",
+            str(shape),
+            "--threads",
+            "1",
+        ]
+        limits = (
+            ["--tokens", "2e5", "--step-tokens", "2048", "--log-steps", "5"]
+            if build.smoke
+            else ["--tokens", "1e9", "--minutes", str(build.minutes), "--step-tokens", "2048", "--matrix-lr", "0.015"]
+        )
+        paths = {
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+            "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",
+        }
+        launcher = (
+            ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(build.processes)]
+            if build.processes > 1
+            else []
+        )
+        subprocess.run(
+            [sys.executable, *launcher, "-m", "outcrop.training.pretrain", *job, *limits],
+            check=True,
+            env={**os.environ, **paths},
+        )
     return build.model
 
 
@@ -110,7 +137,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--ship", action="store_true", help="put the result into src/outcrop/models")
     given = vars(parser.parse_args(argv))
     ship = given.pop("ship")
-    small = dict(work=ROOT / ".pebble" / "smoke", tokens=1.6e5, first=4e4, shard=4e4, processes=1) if given["smoke"] else {}
+    small = (
+        {"work": ROOT / ".pebble" / "smoke", "tokens": 1.6e5, "first": 4e4, "shard": 4e4, "processes": 1}
+        if given["smoke"]
+        else {}
+    )
     build = Build(**{**small, **{k: v for k, v in given.items() if v is not None}})
     lessons = write_lessons(build, make_tokenizer(build))
     gguf = export.gguf(train(build, lessons), build.work / "pebble-v1.gguf")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What ships with the weights: the scorecard measured through llama.cpp, and the two cards written from it.
 
 Knows nothing of how the model was made beyond the files the build left behind.
@@ -10,8 +11,9 @@ import json
 import shutil
 from pathlib import Path
 
-from outcrop.evaluation import pebble, pebble_items
 from recipes.pebble.serving import served
+
+from outcrop.evaluation import pebble, pebble_items
 
 NOTES = Path(__file__).parent / "card.md"
 
@@ -52,7 +54,12 @@ def ship(gguf: Path, figures: dict, work: Path, models: Path, notes: str = "") -
         "scorecard": figures,
     }
     (models / "pebble-v1.json").write_text(json.dumps(facts, indent=1) + "\n")
-    blanks = {"scorecard": pebble.table(figures), "notes": notes, "compute": compute(work / "job"), "parameters": f"{facts['parameters'] / 1e6:.2f}"}
+    blanks = {
+        "scorecard": pebble.table(figures),
+        "notes": notes,
+        "compute": compute(work / "job"),
+        "parameters": f"{facts['parameters'] / 1e6:.2f}",
+    }
     text = NOTES.read_text()
     for name, value in blanks.items():
         text = text.replace("{" + name + "}", value)
@@ -70,4 +77,4 @@ def count_parameters(model: Path) -> int:
     from safetensors import safe_open
 
     with safe_open(model / "model.safetensors", "pt") as tensors:
-        return sum(tensors.get_tensor(name).numel() for name in tensors.keys())  # noqa: SIM118: not a dict
+        return sum(tensors.get_tensor(name).numel() for name in tensors.keys())  # noqa: SIM118 (not a dict)

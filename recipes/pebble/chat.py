@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The shape of a conversation: roles, tools, thoughts and calls as text, and which of that text is learnt.
 
 Knows nothing of tasks. ``render`` and the Jinja template ``chat_template.jinja`` must agree (``tests/recipes`` holds them to it).
@@ -39,7 +40,12 @@ def user(text: str) -> Message:
     return Message("user", text)
 
 
-def pebble(text: str | list[Span] = "", thought: str | None = None, calls: list[tuple[str, dict]] | None = None, learn: bool = True) -> Message:
+def pebble(
+    text: str | list[Span] = "",
+    thought: str | None = None,
+    calls: list[tuple[str, dict]] | None = None,
+    learn: bool = True,
+) -> Message:
     return Message("assistant", text, thought, calls or [], learn)
 
 
@@ -57,7 +63,11 @@ def render(chat: Chat) -> list[Span]:
         messages = messages[1:] if system else messages
         spans.append((_system(system.text + "\n\n" if system else "", chat.tools), SKIP))
     for message in messages:
-        spans += _assistant(message) if message.role == "assistant" else [(f"<|im_start|>{message.role}\n{message.text}<|im_end|>\n", SKIP)]
+        spans += (
+            _assistant(message)
+            if message.role == "assistant"
+            else [(f"<|im_start|>{message.role}\n{message.text}<|im_end|>\n", SKIP)]
+        )
     return spans
 
 
@@ -70,7 +80,10 @@ def tool_line(tool: dict) -> str:
     """A tool in one line: its name, its description and what each argument is (``?`` marks an optional one)."""
     schema = tool.get("parameters") or {}
     required = schema.get("required", [])
-    arguments = {key: _kind(value) + ("" if key in required else "?") + _about(value) for key, value in schema.get("properties", {}).items()}
+    arguments = {
+        key: _kind(value) + ("" if key in required else "?") + _about(value)
+        for key, value in schema.get("properties", {}).items()
+    }
     return compact({"name": tool["name"], "description": tool.get("description", ""), "arguments": arguments})
 
 
@@ -88,5 +101,8 @@ def _assistant(message: Message) -> list[Span]:
     if message.thought is not None:
         spans.append((f"<think>\n{message.thought}\n</think>\n\n", learn if message.thought else SKIP))
     spans += message.text if isinstance(message.text, list) else [(message.text, learn)]
-    calls = "\n".join(f"<tool_call>\n{compact({'name': name, 'arguments': arguments})}\n</tool_call>" for name, arguments in message.calls)
+    calls = "\n".join(
+        f"<tool_call>\n{compact({'name': name, 'arguments': arguments})}\n</tool_call>"
+        for name, arguments in message.calls
+    )
     return [*spans, (calls, learn), ("<|im_end|>", learn), ("\n", SKIP)]

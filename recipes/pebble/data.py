@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Lessons: which tasks are taught when, mixed by tokens (not by documents), and packed into shards.
 
 Knows nothing of what a task says. A shard is a pure function of its lesson and its number.
@@ -10,14 +11,19 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from recipes.pebble.chat import LEARN, SKIP, Chat, Span, render
+from recipes.pebble.tasks import copying, memory, orders, records, safety, sources, stories, sums, talk, tools
 from tokenizers import Tokenizer
 
 from outcrop.training.packing import Document, Packer, write
-from recipes.pebble.chat import LEARN, SKIP, Chat, Span, render
-from recipes.pebble.tasks import copying, memory, orders, records, safety, sources, stories, sums, talk, tools
 
 Task = Callable[..., "Chat | list[Span] | Document"]
-LENGTHS = (128, 256, 512, 2048)  # a document goes to the shortest row that holds it: attention over padding and neighbours costs time
+LENGTHS = (
+    128,
+    256,
+    512,
+    2048,
+)  # a document goes to the shortest row that holds it: attention over padding and neighbours costs time
 
 MAIN: dict[Task, float] = {
     talk.small_talk: 4, talk.persona: 2, memory.dialogue: 8, memory.scene: 6, memory.from_system: 2, memory.long_dialogue: 1,
@@ -93,7 +99,9 @@ def build(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int, folder: Pat
     for length, packer in packers.items():
         shard = packer.array()
         pieces = np.array_split(rng.permutation(shard.shape[1]), _parts(shard))
-        for i, rows in enumerate(pieces):  # named by how far through the shard they come, so that all lengths end together
+        for i, rows in enumerate(
+            pieces
+        ):  # named by how far through the shard they come, so that all lengths end together
             write(folder / f"{seed:04d}-{10_000 * i // len(pieces):04d}-{length}.npy", shard[:, rows])
     return total
 

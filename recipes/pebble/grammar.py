@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """Sentences from templates: choices, slots and the small disorder of human typing.
 
 Knows nothing of tasks or chats. A template such as ``[hi|hello], I am {name}`` holds choices in square brackets (they nest, and may be

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """Words, names and values. Most are invented afresh at each draw, so that a model can only copy them, never know them.
 
 Knows nothing of sentences. Everything that the scorecard uses (``outcrop.evaluation.pebble_items``) is kept out of every draw.
@@ -22,18 +23,28 @@ FIRST_NAMES = words("""
     Ines Ingrid Ivan Jack James Jan Jane Jin Joe John Jonas Jose Juan Julia Kai Karen Karim Kate Kim Kofi Lars Laura Lea Leo Lily Linda Lin Liam Lucia Luis Luna
     Maja Marc Maria Mark Marta Mary Max Maya Mia Mike Milan Mina Mohamed Nadia Naomi Nick Nina Noah Nora Olga Oliver Omar Oscar Pablo Paul Pedro Peter Petra Priya
     Rachel Rahul Raj Ravi Rita Robert Rosa Ruth Sam Sana Sara Sven Simon Sofia Stefan Sue Tom Tara Theo Tina Uma Vera Victor Wei Will Yan Yuki Yusuf Zara Zoe""")
-ANIMALS = words("cat dog horse cow pig goat sheep lion tiger bear wolf fox rabbit mouse frog duck goose hen eagle owl hawk shark whale seal snake turtle bee ant crab deer")
-FRUITS = words("apple banana cherry grape lemon mango orange peach pear plum kiwi fig melon lime date apricot coconut papaya raspberry strawberry")
+ANIMALS = words(
+    "cat dog horse cow pig goat sheep lion tiger bear wolf fox rabbit mouse frog duck goose hen eagle owl hawk shark whale seal snake turtle bee ant crab deer"
+)
+FRUITS = words(
+    "apple banana cherry grape lemon mango orange peach pear plum kiwi fig melon lime date apricot coconut papaya raspberry strawberry"
+)
 COLOURS = words("red blue green yellow purple orange black white brown pink grey gold silver teal")
-VEGETABLES = words("carrot potato onion pea bean cabbage spinach leek pepper tomato beet corn garlic pumpkin radish celery")
+VEGETABLES = words(
+    "carrot potato onion pea bean cabbage spinach leek pepper tomato beet corn garlic pumpkin radish celery"
+)
 TOOLS = words("hammer saw drill wrench screwdriver pliers ladder chisel shovel rake axe file level clamp")
 CLOTHES = words("shirt hat coat shoe sock scarf glove dress skirt jacket belt boot sweater cap")
 INSTRUMENTS = words("piano guitar violin drum flute trumpet harp cello banjo clarinet")
 FURNITURE = words("table chair bed desk sofa shelf lamp bench stool cabinet")
 VEHICLES = words("car bus train bike truck boat plane tram van ship")
 SPORTS = words("tennis football golf hockey rugby boxing rowing cycling swimming skiing")
-COUNTRIES = words("France Spain Italy Japan China India Brazil Canada Mexico Egypt Kenya Peru Chile Norway Sweden Poland Greece Turkey Portugal Germany")
-JOBS = words("teacher nurse baker pilot farmer doctor painter carpenter writer driver chef lawyer dentist plumber engineer gardener librarian singer tailor waiter")
+COUNTRIES = words(
+    "France Spain Italy Japan China India Brazil Canada Mexico Egypt Kenya Peru Chile Norway Sweden Poland Greece Turkey Portugal Germany"
+)
+JOBS = words(
+    "teacher nurse baker pilot farmer doctor painter carpenter writer driver chef lawyer dentist plumber engineer gardener librarian singer tailor waiter"
+)
 DRINKS = words("tea coffee water milk juice soda lemonade cocoa cider beer")
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()
@@ -42,7 +53,12 @@ CATEGORIES = {
     "animal": ANIMALS, "fruit": FRUITS, "colour": COLOURS, "vegetable": VEGETABLES, "tool": TOOLS, "piece of clothing": CLOTHES, "instrument": INSTRUMENTS,
     "piece of furniture": FURNITURE, "vehicle": VEHICLES, "sport": SPORTS, "country": COUNTRIES, "job": JOBS, "drink": DRINKS, "shape": SHAPES,
 }  # fmt: skip
-PLURALS = {"colour": "colours", "piece of clothing": "pieces of clothing", "piece of furniture": "pieces of furniture", "country": "countries"}
+PLURALS = {
+    "colour": "colours",
+    "piece of clothing": "pieces of clothing",
+    "piece of furniture": "pieces of furniture",
+    "country": "countries",
+}
 NOUNS = words("""
     ball bell boat bone book bottle box bread bridge broom brush bucket button cake candle card castle chain clock cloud coin cup diary door drum egg engine envelope feather
     fence field fire flag flower forest fork gate glass hill house island jar key kite knife ladder lake lamp leaf letter lighthouse lock map market medal mirror moon mountain needle
@@ -53,11 +69,15 @@ NOUNS = words("""
 ADJECTIVES = words("""
     big small old new happy sad brave quiet loud kind clever lazy tiny huge cold warm bright dark soft hard strange shiny rusty dusty golden broken lost hidden gentle hungry
     sleepy busy calm proud shy tall short heavy light quick slow sweet bitter smooth rough round square empty full clean dirty rich poor young ancient lonely cheerful""")
-THEMES = words("friendship courage patience kindness honesty hope home sharing trust curiosity the_sea winter rain a_journey music learning work family the_night spring gratitude")
+THEMES = words(
+    "friendship courage patience kindness honesty hope home sharing trust curiosity the_sea winter rain a_journey music learning work family the_night spring gratitude"
+)
 PLACES = words("""
     Berlin Paris London Rome Madrid Lima Cairo Tokyo Delhi Boston Chicago Denver Dublin Geneva Hanoi Kyiv Lagos Lyon Milan Miami Moscow Mumbai Munich Nairobi Naples
     Osaka Oxford Prague Quito Riga Seoul Sydney Toronto Venice Vienna Warsaw Zurich Accra Athens Austin Bergen Bern Bonn Cork Dallas Dakar Doha Dubai Genoa Ghent""")
-HOBBIES = words("""chess painting reading hiking fishing cooking gardening knitting dancing singing sailing running yoga drawing photography climbing baking skating surfing pottery""")
+HOBBIES = words(
+    """chess painting reading hiking fishing cooking gardening knitting dancing singing sailing running yoga drawing photography climbing baking skating surfing pottery"""
+)
 
 _ONSETS = "b c d f g h j k l m n p r s t v w z br ch cl dr fl gr kr pl pr qu sh sk sl sn st th tr".split()
 _NUCLEI = "a e i o u a e i o u ai ea ee ia io oo ou".split()
@@ -68,7 +88,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def pseudo(rng: Random, low: int = 1, high: int = 3) -> str:
     """An invented word of low to high syllables."""
     while True:
-        made = "".join(rng.choice(_ONSETS) + rng.choice(_NUCLEI) + rng.choice(_CODAS) for _ in range(rng.randint(low, high)))
+        made = "".join(
+            rng.choice(_ONSETS) + rng.choice(_NUCLEI) + rng.choice(_CODAS) for _ in range(rng.randint(low, high))
+        )
         if len(made) > 2 and made not in HELD_OUT:
             return made
 
@@ -100,7 +122,16 @@ def code(rng: Random) -> str:
     """An identifier such as ``KX-4471`` or ``b7f3``."""
     letters = "".join(rng.choice(_LETTERS) for _ in range(rng.randint(1, 3)))
     digits = "".join(rng.choice("0123456789") for _ in range(rng.randint(2, 5)))
-    return rng.choice([f"{letters.upper()}-{digits}", f"{letters.upper()}{digits}", f"{letters}{digits}", digits, f"{letters}_{digits}", f"{digits}-{letters.upper()}"])
+    return rng.choice(
+        [
+            f"{letters.upper()}-{digits}",
+            f"{letters.upper()}{digits}",
+            f"{letters}{digits}",
+            digits,
+            f"{letters}_{digits}",
+            f"{digits}-{letters.upper()}",
+        ]
+    )
 
 
 def email(rng: Random) -> str:
@@ -109,12 +140,26 @@ def email(rng: Random) -> str:
 
 def clock(rng: Random) -> str:
     hour, minute = rng.randint(0, 23), rng.choice([0, 15, 30, 45, rng.randint(0, 59)])
-    return rng.choice([f"{hour:02d}:{minute:02d}", f"{hour % 12 or 12}:{minute:02d} {'am' if hour < 12 else 'pm'}", f"{hour % 12 or 12}{'am' if hour < 12 else 'pm'}"])
+    return rng.choice(
+        [
+            f"{hour:02d}:{minute:02d}",
+            f"{hour % 12 or 12}:{minute:02d} {'am' if hour < 12 else 'pm'}",
+            f"{hour % 12 or 12}{'am' if hour < 12 else 'pm'}",
+        ]
+    )
 
 
 def date(rng: Random) -> str:
     year, month, day = rng.randint(1990, 2030), rng.randint(1, 12), rng.randint(1, 28)
-    return rng.choice([f"{year}-{month:02d}-{day:02d}", f"{day} {MONTHS[month - 1]}", f"{MONTHS[month - 1]} {day}", f"{day} {MONTHS[month - 1]} {year}", rng.choice(DAYS)])
+    return rng.choice(
+        [
+            f"{year}-{month:02d}-{day:02d}",
+            f"{day} {MONTHS[month - 1]}",
+            f"{MONTHS[month - 1]} {day}",
+            f"{day} {MONTHS[month - 1]} {year}",
+            rng.choice(DAYS),
+        ]
+    )
 
 
 def number(rng: Random, low: int = 1, high: int = 0) -> int:
@@ -128,7 +173,20 @@ def price(rng: Random) -> str:
 
 def unicode_text(rng: Random) -> str:
     """A few characters of another script, accents or emoji."""
-    ranges = [(0xE0, 0xFF), (0x100, 0x17F), (0x3B1, 0x3C9), (0x430, 0x44F), (0x5D0, 0x5EA), (0x627, 0x63A), (0x905, 0x939), (0x3042, 0x3093), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3), (0x1F600, 0x1F64F), (0x1F300, 0x1F5FF)]
+    ranges = [
+        (0xE0, 0xFF),
+        (0x100, 0x17F),
+        (0x3B1, 0x3C9),
+        (0x430, 0x44F),
+        (0x5D0, 0x5EA),
+        (0x627, 0x63A),
+        (0x905, 0x939),
+        (0x3042, 0x3093),
+        (0x4E00, 0x9FA5),
+        (0xAC00, 0xD7A3),
+        (0x1F600, 0x1F64F),
+        (0x1F300, 0x1F5FF),
+    ]
     low, high = rng.choice(ranges)
     return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(1, 5)))
 
@@ -138,4 +196,17 @@ def anything(rng: Random) -> str:
     return rng.choice(ANY)(rng)
 
 
-ANY: list[Callable[[Random], str]] = [name, full_name, place, phrase, code, email, clock, date, noun, lambda rng: str(number(rng)), pseudo, unicode_text]
+ANY: list[Callable[[Random], str]] = [
+    name,
+    full_name,
+    place,
+    phrase,
+    code,
+    email,
+    clock,
+    date,
+    noun,
+    lambda rng: str(number(rng)),
+    pseudo,
+    unicode_text,
+]

@@ -27,7 +27,14 @@ sys.stdin.read()
 def served(model: Path) -> Iterator[str]:
     """The address of a server of ``model``; it ends with the block."""
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(model)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(model)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
     try:
         yield _address(child)
     finally:

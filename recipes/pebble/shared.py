@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Openly licensed human text beside the repository (``../shared/data``), where it is present; the recipe goes on without it.
 
 Knows nothing of tasks. Licences: ``../shared/data/SOURCES.md`` and the model card.
@@ -13,7 +14,22 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
-HELD_STEMS = ("stalk", "counterfeit", "poison", "arson", "set fire", "blackmail", "kidnap", "extort", "traffick", "vandal", "graffiti", "impersonat", "perjur", "brib")
+HELD_STEMS = (
+    "stalk",
+    "counterfeit",
+    "poison",
+    "arson",
+    "set fire",
+    "blackmail",
+    "kidnap",
+    "extort",
+    "traffick",
+    "vandal",
+    "graffiti",
+    "impersonat",
+    "perjur",
+    "brib",
+)
 
 
 @cache
@@ -23,9 +39,8 @@ def _lines(name: str) -> list[str]:
     if not path.exists():
         print(f"recipes.pebble: {path} is missing; going on without it (see {ROOT}/SOURCES.md)", file=sys.stderr)
         return []
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as file:
-        return [line for line in file if line.strip()]
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+    return [line for line in text.splitlines(keepends=True) if line.strip()]
 
 
 def _jsonl(name: str) -> list[dict]:
@@ -52,7 +67,9 @@ def dialogues() -> list[list[list[str]]]:
 def harmful() -> list[str]:
     """Requests to decline, less the families kept for the scorecard: AdvBench, HarmBench (MIT), XSTest dev (CC BY 4.0)."""
     found = [r["Behavior"] for r in _csv("safety/advbench_behaviors.csv")]
-    found += [r["Behavior"] for r in _csv("safety/harmbench_behaviors_text_all.csv") if r["FunctionalCategory"] == "standard"]
+    found += [
+        r["Behavior"] for r in _csv("safety/harmbench_behaviors_text_all.csv") if r["FunctionalCategory"] == "standard"
+    ]
     found += [r["prompt"] for r in _csv("safety/xstest_dev.csv") if r["label"] == "unsafe"]
     return [text for text in found if len(text) < 160 and not any(stem in text.lower() for stem in HELD_STEMS)]
 
@@ -60,7 +77,11 @@ def harmful() -> list[str]:
 @cache
 def beyond() -> list[str]:
     """Harmless requests that need a larger model: self-instruct (Apache-2.0), benign security questions (MIT)."""
-    found = [r["instruction"] for name in ("selfinstruct_seed_tasks", "selfinstruct_user_oriented") for r in _jsonl(f"text/{name}.jsonl")]
+    found = [
+        r["instruction"]
+        for name in ("selfinstruct_seed_tasks", "selfinstruct_user_oriented")
+        for r in _jsonl(f"text/{name}.jsonl")
+    ]
     cyber = json.loads("".join(_lines("safety/benign_cyber_dev.json")) or "[]")
     found += [r["mutated_prompt"] for r in cyber]
     found += [r["prompt"] for r in _csv("safety/xstest_dev.csv") if r["label"] == "safe"]

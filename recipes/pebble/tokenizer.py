@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A byte-level BPE whose words are spelt alike after a space, a quote or a bracket.
 
 Knows nothing of tasks. Ordinary BPE glues the space to the word, so that `` Tavira`` and ``"Tavira`` share no token and a small model must
@@ -12,9 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-
 from recipes.pebble.chat import CONTROL, TEMPLATE, VISIBLE
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 QWEN2 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -33,7 +33,10 @@ def train(texts: Iterable[str], size: int = 4096, spaced: int = 900) -> Tokenize
         vocabulary[SPACE + word] = len(vocabulary)
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(QWEN2), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(QWEN2), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in CONTROL])
@@ -45,9 +48,14 @@ def _byte_pairs(texts: list[str], size: int) -> dict:
     """BPE over words, numbers and punctuation with the character before a word split off."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+[\r\n]*|\s+"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+[\r\n]*|\s+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
-    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False, min_frequency=2)
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False, min_frequency=2
+    )
     tokenizer.train_from_iterator(_without_controls(texts), trainer)
     return json.loads(tokenizer.to_str())["model"]
 
@@ -65,8 +73,14 @@ def _common_words(texts: list[str], vocabulary: dict[str, int], count: int) -> l
     for word, times in counts.items():
         bare = word.rstrip(".,!?:;\n\"'")
         cleaned[bare] += times
-    cleaned["("] = cleaned['"'] = cleaned["{"] = cleaned["["] = cleaned["-"] = cleaned["="] = cleaned["+"] = cleaned["*"] = 10**9
-    known = [word for word, _ in cleaned.most_common() if word in vocabulary and word.isascii() and not word.isdigit() and word]
+    cleaned["("] = cleaned['"'] = cleaned["{"] = cleaned["["] = cleaned["-"] = cleaned["="] = cleaned["+"] = cleaned[
+        "*"
+    ] = 10**9
+    known = [
+        word
+        for word, _ in cleaned.most_common()
+        if word in vocabulary and word.isascii() and not word.isdigit() and word
+    ]
     return known[:count]
 
 

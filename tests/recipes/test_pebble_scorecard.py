@@ -26,7 +26,11 @@ def test_the_draw_is_repeatable():
 
 def test_an_exact_call_is_right_and_any_other_wrong():
     wrong = Reply(calls=[("nothing", {})])
-    marked = [(item.mark(wrong), item.mark(Reply(text="no"))) for item in pebble_items.draw("tools", 40) if item.part == "call"]
+    marked = [
+        (item.mark(wrong), item.mark(Reply(text="no")))
+        for item in pebble_items.draw("tools", 40)
+        if item.part == "call"
+    ]
     assert not any(w for w, _ in marked)
     assert any(silent for _, silent in marked)
     assert not all(silent for _, silent in marked)
@@ -48,7 +52,10 @@ def test_an_answer_needs_value_and_source():
 
 
 def test_the_table_shows_every_figure():
-    figures = {"rows": {"memory": {"": {"right": 1, "asked": 2, "percent": 50.0}}}, "speed": {"tokens_per_second": 9, "first_token_ms": 1.0}}
+    figures = {
+        "rows": {"memory": {"": {"right": 1, "asked": 2, "percent": 50.0}}},
+        "speed": {"tokens_per_second": 9, "first_token_ms": 1.0},
+    }
     assert "| dialogue memory | 50.0 % | 90 % | 2 |" in pebble.table(figures)
     json.dumps(figures)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The lessons: every task makes sound conversations, and nothing of the scorecard is among them."""
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import pytest
 pytest.importorskip("tokenizers")
 pytest.importorskip("numpy")
 
-from outcrop.evaluation import pebble_items, pebble_words  # noqa: E402
-from recipes.pebble import data  # noqa: E402
-from recipes.pebble.chat import LEARN, Chat, Message, pebble, render, user  # noqa: E402
-from recipes.pebble.grammar import ask, choose, fill, listing  # noqa: E402
-from recipes.pebble.tasks import memory, orders, records, sums, tools  # noqa: E402
+from recipes.pebble import data
+from recipes.pebble.chat import LEARN, Chat, Message, pebble, render, user
+from recipes.pebble.grammar import ask, choose, fill, listing
+from recipes.pebble.tasks import memory, orders, records, sums, tools
+
+from outcrop.evaluation import pebble_items, pebble_words
 
 TASKS = [task for task in data.MAIN if task is not data.babble]
 
@@ -37,7 +39,11 @@ def test_the_same_seed_gives_the_same_lesson():
 def test_no_held_out_word_is_ever_drawn():
     """Human text from ../shared/data may hold such a word; what the recipe writes itself may not."""
     names = {w.lower() for w in pebble_words.NAMES + pebble_words.PLACES}
-    own = [t for t in TASKS if t.__module__.rsplit(".", 1)[1] in ("memory", "tools", "records", "orders", "sources", "sums", "copying")]
+    own = [
+        t
+        for t in TASKS
+        if t.__module__.rsplit(".", 1)[1] in ("memory", "tools", "records", "orders", "sources", "sums", "copying")
+    ]
     rng = Random(2)
     for task in own:
         for _ in range(60):
@@ -54,7 +60,13 @@ def test_no_scorecard_prompt_or_tool_is_taught():
 
 
 def _said(item) -> list[str]:
-    return ["user\n" + block["text"] for m in item.messages if m["role"] == "user" for block in m["content"] if "text" in block]
+    return [
+        "user\n" + block["text"]
+        for m in item.messages
+        if m["role"] == "user"
+        for block in m["content"]
+        if "text" in block
+    ]
 
 
 def test_sums_are_right():
@@ -124,7 +136,16 @@ def test_the_template_writes_what_the_lessons_write():
     template = environment.from_string(TEMPLATE)
     tool = {"name": "find", "description": "Find it", "parameters": {"type": "object", "required": ["what"], "properties": {
         "what": {"type": "string", "description": "the thing"}, "size": {"enum": ["S", "L"]}}}}  # fmt: skip
-    chat = Chat([Message("system", "Be brief."), user("hi"), pebble("", thought="hm", calls=[("find", {"what": "é"})]), Message("tool", "{}"), pebble("Done.")], [tool])
+    chat = Chat(
+        [
+            Message("system", "Be brief."),
+            user("hi"),
+            pebble("", thought="hm", calls=[("find", {"what": "é"})]),
+            Message("tool", "{}"),
+            pebble("Done."),
+        ],
+        [tool],
+    )
     messages = [
         {"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"},
         {"role": "assistant", "content": "", "reasoning_content": "hm", "tool_calls": [{"function": {"name": "find", "arguments": {"what": "é"}}}]},
@@ -132,4 +153,6 @@ def test_the_template_writes_what_the_lessons_write():
     ]  # fmt: skip
     expected = "".join(text for text, _ in render(chat))
     assert template.render(messages=messages, tools=[{"type": "function", "function": tool}]) == expected
-    assert template.render(messages=messages[:2], add_generation_prompt=True, enable_thinking=False).endswith("assistant\n<think>\n\n</think>\n\n")
+    assert template.render(messages=messages[:2], add_generation_prompt=True, enable_thinking=False).endswith(
+        "assistant\n<think>\n\n</think>\n\n"
+    )

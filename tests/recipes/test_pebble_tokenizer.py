@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("tokenizers")
 
-from recipes.pebble import data, lexicon, tokenizer  # noqa: E402
+from recipes.pebble import data, lexicon, tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,12 @@ def known():
 
 def test_any_text_comes_back(known):
     rng = Random(0)
-    for text in ["", "naïve 東京 🙂 שלום\n\ttabs", *(lexicon.unicode_text(rng) for _ in range(100)), *data.texts("main", 2, 50)]:
+    for text in [
+        "",
+        "naïve 東京 🙂 שלום\n\ttabs",
+        *(lexicon.unicode_text(rng) for _ in range(100)),
+        *data.texts("main", 2, 50),
+    ]:
         assert known.decode(known.encode(text).ids, skip_special_tokens=False) == text
 
 
@@ -50,17 +55,30 @@ def test_llama_cpp_makes_the_same_tokens(tmp_path):
     import json
     import urllib.request
 
-    from outcrop.training import hub_folder
-    from outcrop.training.network import Shape, Transformer
     from recipes.pebble import export
     from recipes.pebble.serving import served
 
+    from outcrop.training import hub_folder
+    from outcrop.training.network import Shape, Transformer
+
     trained = tokenizer.train(list(data.texts("main", 1, 400)), 1024, 150)
-    shape = Shape(vocab_size=1024, hidden_size=32, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1, intermediate_size=64)
-    hub_folder.save(Transformer(shape), tmp_path / "model", trained.token_to_id("<|im_end|>"), trained.token_to_id("<|endoftext|>"))
+    shape = Shape(
+        vocab_size=1024,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        intermediate_size=64,
+    )
+    hub_folder.save(
+        Transformer(shape), tmp_path / "model", trained.token_to_id("<|im_end|>"), trained.token_to_id("<|endoftext|>")
+    )
     tokenizer.save(trained, tmp_path / "model")
     rng = Random(1)
-    texts = [*data.texts("main", 5, 100), *("".join(rng.choice(' \n\t.a1"Zé東🙂_\'') for _ in range(60)) for _ in range(200))]
+    texts = [
+        *data.texts("main", 5, 100),
+        *("".join(rng.choice(" \n\t.a1\"Zé東🙂_'") for _ in range(60)) for _ in range(200)),
+    ]
     with served(export.gguf(tmp_path / "model", tmp_path / "m.gguf")) as url:
         for text in texts:
             body = json.dumps({"content": text, "add_special": False, "parse_special": True}).encode()

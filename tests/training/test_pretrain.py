@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Pre-training as a tool: the loss falls, a stop loses nothing, raw text works."""
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ def test_raw_text_is_packed_once(tmp_path):
     tokenizers = pytest.importorskip("tokenizers")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = tokenizers.trainers.BpeTrainer(vocab_size=300, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     tokenizer.train_from_iterator(["to be or not to be"] * 5, trainer)
     tokenizer.add_special_tokens(["<|im_end|>", "<|endoftext|>"])
     tokenizer.save(str(tmp_path / "tokenizer.json"))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """The first lesson: copy what stands in the context, and find it by its key. Everything is random, so nothing else can lower the loss."""
 
 from __future__ import annotations
@@ -26,21 +27,32 @@ def repeat(rng: Random) -> Chat:
     if rng.random() < 0.15:
         times = rng.randint(2, 4)
         word = ["", "", "twice", "three times", "four times"][times]
-        return Chat([user(ask(rng, f"[repeat|say|write|print] {{x}} {word}[, separated by spaces|]", x=x)), pebble(" ".join([x] * times))])
+        return Chat(
+            [
+                user(ask(rng, f"[repeat|say|write|print] {{x}} {word}[, separated by spaces|]", x=x)),
+                pebble(" ".join([x] * times)),
+            ]
+        )
     return Chat([user(ask(rng, rng.choice(REPEAT).strip(), x=x, q=quote(rng))), pebble(x)])
 
 
 def look_up(rng: Random) -> Chat:
     """Keys and values in one of several layouts; the value of one key is asked for, or a key that is not there."""
     count = rng.randint(2, 9)
-    pairs = list({(lex.noun(rng) if rng.random() < 0.5 else lex.code(rng)): lex.anything(rng) for _ in range(count)}.items())
+    pairs = list(
+        {(lex.noun(rng) if rng.random() < 0.5 else lex.code(rng)): lex.anything(rng) for _ in range(count)}.items()
+    )
     joint = rng.choice([": ", " = ", " -> ", " is ", " is the ", "; "])
     between = rng.choice(["\n", "\n", ", ", "; ", ". "])
     table = compact(dict(pairs)) if rng.random() < 0.25 else between.join(k + joint + v for k, v in pairs)
     key, value = rng.choice(pairs)
     if rng.random() < 0.12:
         key, value = lex.noun(rng) + lex.noun(rng), "It is not in the list."
-    question = ask(rng, "[what is {k}|{k}|what does {k} [stand for|mean|equal|have]|which [value|entry] [belongs to|goes with] {k}|look up {k}|find {k}|the value of {k}][?|]", k=key)
+    question = ask(
+        rng,
+        "[what is {k}|{k}|what does {k} [stand for|mean|equal|have]|which [value|entry] [belongs to|goes with] {k}|look up {k}|find {k}|the value of {k}][?|]",
+        k=key,
+    )
     text = f"{table}\n{question}" if rng.random() < 0.5 else f"{question}\n{table}"
     if rng.random() < 0.3:
         return Chat([Message("system", table), user(question), pebble(value)])
@@ -49,7 +61,12 @@ def look_up(rng: Random) -> Chat:
 
 def many_look_ups(rng: Random) -> Chat:
     """One table, several questions over turns: dense practice."""
-    pairs = list({(lex.noun(rng) if rng.random() < 0.6 else lex.name(rng)): lex.anything(rng) for _ in range(rng.randint(3, 8))}.items())
+    pairs = list(
+        {
+            (lex.noun(rng) if rng.random() < 0.6 else lex.name(rng)): lex.anything(rng)
+            for _ in range(rng.randint(3, 8))
+        }.items()
+    )
     messages = [Message("system", "\n".join(f"{k}: {v}" for k, v in pairs))]
     for key, value in rng.sample(pairs, len(pairs)):
         messages += [user(ask(rng, "[what is {k}|{k}|and {k}|look up {k}|find {k}][?|]", k=key)), pebble(value)]
@@ -68,7 +85,14 @@ def change(rng: Random) -> Chat:
         ("separated by semicolons|with semicolons", "; ".join(items)), ("in quotes|each in double quotes", ", ".join(f'"{x}"' for x in items)),
     ])  # fmt: skip
     how = choose(rng, f"[{verb}]")
-    return Chat([user(ask(rng, "[write|list|give me|show|put|print] [this|these|the following] {how}: {x}", how=how, x=text)), pebble(done)])
+    return Chat(
+        [
+            user(
+                ask(rng, "[write|list|give me|show|put|print] [this|these|the following] {how}: {x}", how=how, x=text)
+            ),
+            pebble(done),
+        ]
+    )
 
 
 def page(rng: Random) -> Chat:
@@ -76,7 +100,9 @@ def page(rng: Random) -> Chat:
     joint = rng.choice([" ", ", ", "\n", "; ", " | "])
     values = [lex.anything(rng) for _ in range(rng.randint(6, 16))]
     if rng.random() < 0.3:
-        text = "".join(rng.choice("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789_-.:/ ") for _ in range(rng.randint(20, 70))).strip()
+        text = "".join(
+            rng.choice("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789_-.:/ ") for _ in range(rng.randint(20, 70))
+        ).strip()
     elif rng.random() < 0.3:
         text = compact({lex.noun(rng): lex.anything(rng) for _ in range(rng.randint(3, 8))})
     else:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """Dialogue memory: facts told over turns and asked for later, in other words, or not told at all."""
 
 from __future__ import annotations
@@ -32,17 +33,49 @@ OWN: dict[str, Callable[[Random], str]] = {
     "secret word": lex.pseudo, "code word": lex.noun, "postcode": lex.code, "account number": lex.code, "deadline": lex.date, "start date": lex.date, "allergy": lex.noun, "goal": lex.phrase,
 }  # fmt: skip
 TOLD = {
-    "name": ["[I'm|I am|call me|this is|it's|the name is|you can call me|people call me|I go by|they call me|everyone calls me|my friends call me] {v}", "{v} [here|speaking]", "[I am named|I'm called|I am called] {v}", "[address me as|refer to me as|I answer to|just say|write me down as|you may say] {v}",
-             "[the name's|yours truly,|hello from|this is|it is] {v}[ writing| again| on the line|]", "[my friends say|my passport says|my badge says|they gave me the name|I was christened|my full name starts with|I introduce myself:] {v}", "{v} [is the name|is who I am|is me|at your service|says hello]"],
-    "city": ["I [live in|am from|come from|am based in|am in|reside in|moved to] {v}", "I'm [from|in|living in|based in] {v}"],
+    "name": [
+        "[I'm|I am|call me|this is|it's|the name is|you can call me|people call me|I go by|they call me|everyone calls me|my friends call me] {v}",
+        "{v} [here|speaking]",
+        "[I am named|I'm called|I am called] {v}",
+        "[address me as|refer to me as|I answer to|just say|write me down as|you may say] {v}",
+        "[the name's|yours truly,|hello from|this is|it is] {v}[ writing| again| on the line|]",
+        "[my friends say|my passport says|my badge says|they gave me the name|I was christened|my full name starts with|I introduce myself:] {v}",
+        "{v} [is the name|is who I am|is me|at your service|says hello]",
+    ],
+    "city": [
+        "I [live in|am from|come from|am based in|am in|reside in|moved to] {v}",
+        "I'm [from|in|living in|based in] {v}",
+    ],
     "job": ["I [work as|am working as|am employed as] a {v}", "I'm a {v}[ by trade|]", "I am a {v}"],
     "age": ["I am {v}[ years old|]", "I'm {v}[ years old|]", "I [just |]turned {v}"],
     "hobby": ["I [love|enjoy|like|really like] {v}[ in my free time|]", "in my [free|spare] time I [do|enjoy] {v}"],
 }
 ASKED = {
-    "name": ["who am I", "what am I called", "what do [you|people] call me", "[can|could] you tell me who I am", "what did I say I was called", "how am I called", "what should you call me", "[do you know|do you remember] who I am", "[who is this|who is writing to you|who is talking|whom are you talking to|with whom do you speak]", "[say|tell me] who I am", "[what|which] name [did I give|do I have|is mine|did I tell you|was it]",
-             "how [do I sign|should you address me|am I named|would you greet me]", "[spell|write|repeat] my name", "what [do my friends call me|was I called again|does my badge say]", "you know my name, [right|don't you]", "and I am"],
-    "city": ["where do I live", "where am I from", "where am I based", "which city do I live in", "which city am I from"],
+    "name": [
+        "who am I",
+        "what am I called",
+        "what do [you|people] call me",
+        "[can|could] you tell me who I am",
+        "what did I say I was called",
+        "how am I called",
+        "what should you call me",
+        "[do you know|do you remember] who I am",
+        "[who is this|who is writing to you|who is talking|whom are you talking to|with whom do you speak]",
+        "[say|tell me] who I am",
+        "[what|which] name [did I give|do I have|is mine|did I tell you|was it]",
+        "how [do I sign|should you address me|am I named|would you greet me]",
+        "[spell|write|repeat] my name",
+        "what [do my friends call me|was I called again|does my badge say]",
+        "you know my name, [right|don't you]",
+        "and I am",
+    ],
+    "city": [
+        "where do I live",
+        "where am I from",
+        "where am I based",
+        "which city do I live in",
+        "which city am I from",
+    ],
     "job": ["what do I do[ for a living| for work|]", "what [is my work|do I work as]"],
     "age": ["how old am I", "how many years old am I"],
     "hobby": ["what do I [like|enjoy][ to do|] in my [free|spare] time", "what do I like doing"],
@@ -83,7 +116,15 @@ SCENES: list[tuple[str, str, str, Callable[[Random], str]]] = [
     ("I [bought|ordered|want] a {v}", "what did I [buy|order|want]", "It was a {v}.", lex.noun), ("[my car|our boat|the house|the project|our team|the robot|my bike] is called {v}", "what is [my car|our boat|the house|the project|our team|the robot|my bike] called", "It is called {v}.", lex.anything), ("I was born on {v}", "when [was I born|is my birthday]", "You were born on {v}.", lex.date),
     ("[the wedding|my exam|the party|the move|my holiday|the race] is on {v}", "when is [the wedding|my exam|the party|the move|my holiday|the race]", "It is on {v}.", lex.date),
 ]  # fmt: skip
-SHORT = ["Okay.", "Understood.", "I will remember that.", "Alright.", "Thank you for telling me.", "I see.", "Good to know."]
+SHORT = [
+    "Okay.",
+    "Understood.",
+    "I will remember that.",
+    "Alright.",
+    "Thank you for telling me.",
+    "I see.",
+    "Good to know.",
+]
 
 
 def scene(rng: Random) -> Chat:
@@ -103,7 +144,21 @@ def scene(rng: Random) -> Chat:
             messages += talk.aside(rng)
     rng.shuffle(questions)
     for wanted, answered in questions:
-        frame = rng.choice(["{q}?", "{q}?", "{q}?", "tell me, {q}?", "do you remember {q}?", "I forgot: {q}?", "{q} again?", "remind me, {q}?", "what did I tell you, {q}?", "say, {q}?", "now {q}?"])
+        frame = rng.choice(
+            [
+                "{q}?",
+                "{q}?",
+                "{q}?",
+                "tell me, {q}?",
+                "do you remember {q}?",
+                "I forgot: {q}?",
+                "{q} again?",
+                "remind me, {q}?",
+                "what did I tell you, {q}?",
+                "say, {q}?",
+                "now {q}?",
+            ]
+        )
         messages += [user(ask(rng, frame.replace("{q}", wanted))), pebble(answered)]
     return Chat(messages)
 
@@ -147,42 +202,87 @@ def draw(rng: Random) -> Fact:
     if kind < 0.62:
         thing = rng.choice(list(FAVOURITES)) if rng.random() < 0.8 else lex.noun(rng)
         pool = FAVOURITES.get(thing)
-        return Fact(f"{choose(rng, '[favourite|favorite]')} {thing}", rng.choice(pool) if pool and rng.random() < 0.4 else rng.choice([lex.noun, lex.pseudo, lex.name, lex.phrase])(rng))
+        return Fact(
+            f"{choose(rng, '[favourite|favorite]')} {thing}",
+            rng.choice(pool)
+            if pool and rng.random() < 0.4
+            else rng.choice([lex.noun, lex.pseudo, lex.name, lex.phrase])(rng),
+        )
     if kind < 0.82:
         who = rng.choice(RELATIVES) if rng.random() < 0.7 else rng.choice(PETS)
         what = rng.choice(["name", "name", "name", "age", "birthday", "favourite colour", "job", "city"])
-        value = {"name": lex.name, "age": OWN["age"], "birthday": lex.date, "favourite colour": lambda r: r.choice(lex.COLOURS), "job": OWN["job"], "city": lex.place}[what](rng)
+        value = {
+            "name": lex.name,
+            "age": OWN["age"],
+            "birthday": lex.date,
+            "favourite colour": lambda r: r.choice(lex.COLOURS),
+            "job": OWN["job"],
+            "city": lex.place,
+        }[what](rng)
         return Fact(f"{who}'s {what}", value)
     if kind < 0.9:
         return Fact(f"{rng.choice(lex.ADJECTIVES)} {lex.noun(rng)}", lex.anything(rng))
     thing = lex.noun(rng)
-    what = rng.choice(["code", "price", "colour", "number", "key", "owner", "name", "place", "password", "height", "time"])
+    what = rng.choice(
+        ["code", "price", "colour", "number", "key", "owner", "name", "place", "password", "height", "time"]
+    )
     return Fact(f"{what} of the {thing}", lex.anything(rng), f"the {what} of the {thing}")
 
 
 def tell(rng: Random, fact: Fact) -> str:
     """The user states the fact."""
     if fact.whole:
-        return ask(rng, rng.choice(["{w} is {v}", "[remember|note|keep in mind][ that|:] {w} is {v}", "{v} is {w}", "[fyi|you should know], {w} is {v}", "[here is|I know] {w}: {v}", "{w}: {v}"]) + "[.|]", w=fact.whole, v=fact.value)
+        return ask(
+            rng,
+            rng.choice(
+                [
+                    "{w} is {v}",
+                    "[remember|note|keep in mind][ that|:] {w} is {v}",
+                    "{v} is {w}",
+                    "[fyi|you should know], {w} is {v}",
+                    "[here is|I know] {w}: {v}",
+                    "{w}: {v}",
+                ]
+            )
+            + "[.|]",
+            w=fact.whole,
+            v=fact.value,
+        )
     if fact.key in TOLD and rng.random() < 0.6:
         return ask(rng, rng.choice(TOLD[fact.key]) + "[.|.|!|]", v=fact.value)
     who, _, what = fact.key.partition("'s ")
     if what == "name" and rng.random() < 0.5:
-        return ask(rng, "[I have a {who} [called|named] {v}|my {who} is [called|named] {v}|{v} is [my {who}|the name of my {who}]|the name of my {who} is {v}|my {who} {v}|we call my {who} {v}][.|]", who=who, v=fact.value)
+        return ask(
+            rng,
+            "[I have a {who} [called|named] {v}|my {who} is [called|named] {v}|{v} is [my {who}|the name of my {who}]|the name of my {who} is {v}|my {who} {v}|we call my {who} {v}][.|]",
+            who=who,
+            v=fact.value,
+        )
     if fact.key.startswith(("favourite", "favorite")) and rng.random() < 0.3:
-        return ask(rng, "[I like {v} best|of all {k}s I like {v} most|{v} is the {k} I like best|no {k} beats {v}][.|]", k=fact.key.split(" ", 1)[1], v=fact.value)
+        return ask(
+            rng,
+            "[I like {v} best|of all {k}s I like {v} most|{v} is the {k} I like best|no {k} beats {v}][.|]",
+            k=fact.key.split(" ", 1)[1],
+            v=fact.value,
+        )
     return ask(rng, rng.choice(TELL) + "[.|.|]", k=fact.key, v=fact.value)
 
 
 def recall(rng: Random, fact: Fact) -> str:
     """The user asks for it."""
     if fact.whole:
-        return ask(rng, "[what is|what was|tell me|do you remember|remind me of|give me|can you tell me] {w}[?|]", w=fact.whole)
+        return ask(
+            rng, "[what is|what was|tell me|do you remember|remind me of|give me|can you tell me] {w}[?|]", w=fact.whole
+        )
     if fact.key in ASKED and rng.random() < 0.6:
         return ask(rng, rng.choice(ASKED[fact.key]) + "?")
     who, _, what = fact.key.partition("'s ")
     if what == "name" and rng.random() < 0.4:
-        return ask(rng, "[what is my {who} [called|named]|what do I call my {who}|who is my {who}|how is my {who} called|what did I call my {who}]?", who=who)
+        return ask(
+            rng,
+            "[what is my {who} [called|named]|what do I call my {who}|who is my {who}|how is my {who} called|what did I call my {who}]?",
+            who=who,
+        )
     if fact.key.startswith(("favourite", "favorite")) and rng.random() < 0.25:
         return ask(rng, "[which|what] {k} do I like [best|most]?", k=fact.key.split(" ", 1)[1])
     return ask(rng, rng.choice(RECALL) + "?", k=fact.key)
@@ -212,7 +312,10 @@ def dialogue(rng: Random) -> Chat:
         if not told:
             continue
         text = " ".join(_ended(rng, tell(rng, f)) for f in told) if len(told) > 1 else tell(rng, told[0])
-        messages += [user(text), pebble(noted(rng, told)) if rng.random() < 0.6 else pebble(rng.choice(SHORT), learn=False)]
+        messages += [
+            user(text),
+            pebble(noted(rng, told)) if rng.random() < 0.6 else pebble(rng.choice(SHORT), learn=False),
+        ]
         facts |= {f.key: f for f in told}
         if rng.random() < 0.1:
             messages += _changed(rng, facts)
@@ -235,7 +338,13 @@ def _changed(rng: Random, facts: dict[str, Fact]) -> list[Message]:
     new = Fact(old.key, OWN[old.key](rng) if old.key in OWN else lex.anything(rng), old.whole)
     facts[new.key] = new
     mine = new.whole or f"my {new.key}"
-    text = ask(rng, "[actually|sorry|wait|correction|I was wrong|no], {m} is [now |really |]{v}[, not {o}|].", m=mine, v=new.value, o=old.value)
+    text = ask(
+        rng,
+        "[actually|sorry|wait|correction|I was wrong|no], {m} is [now |really |]{v}[, not {o}|].",
+        m=mine,
+        v=new.value,
+        o=old.value,
+    )
     return [user(text), pebble(noted(rng, [new]))]
 
 
@@ -245,8 +354,19 @@ def _question(rng: Random, facts: dict[str, Fact]) -> list[Message]:
         if other.key not in facts:
             return [user(recall(rng, other)), pebble(unknown(other))]
     if "name" in facts and rng.random() < 0.15:
-        text = ask(rng, "[greet me|say hello to me|say hi|welcome me|wish me good luck|say goodbye to me][ by name| with my name| using my name|][.|]")
-        word = "Goodbye" if "goodbye" in text.lower() else "Good luck" if "luck" in text.lower() else "Welcome" if "welcome" in text.lower() else "Hello"
+        text = ask(
+            rng,
+            "[greet me|say hello to me|say hi|welcome me|wish me good luck|say goodbye to me][ by name| with my name| using my name|][.|]",
+        )
+        word = (
+            "Goodbye"
+            if "goodbye" in text.lower()
+            else "Good luck"
+            if "luck" in text.lower()
+            else "Welcome"
+            if "welcome" in text.lower()
+            else "Hello"
+        )
         return [user(text), pebble(f"{word}, {facts['name'].value}!")]
     fact = rng.choice(list(facts.values()))
     if len(facts) > 1 and rng.random() < 0.12:
@@ -261,8 +381,12 @@ def from_system(rng: Random) -> Chat:
     """Facts stand in the system prompt."""
     facts = list({f.key: f for f in (draw(rng) for _ in range(rng.randint(1, 5)))}.values())
     style = rng.choice(["The user's {k} is {v}.", "{k}: {v}", "user {k} = {v}", "Their {k} is {v}."])
-    lines = [f"{f.whole} is {f.value}." if f.whole else style.replace("{k}", f.key).replace("{v}", f.value) for f in facts]
-    head = say(rng, "[You are a helpful assistant.|You are Pebble.|Here is what you know about the user.|Profile:|Facts:|]")
+    lines = [
+        f"{f.whole} is {f.value}." if f.whole else style.replace("{k}", f.key).replace("{v}", f.value) for f in facts
+    ]
+    head = say(
+        rng, "[You are a helpful assistant.|You are Pebble.|Here is what you know about the user.|Profile:|Facts:|]"
+    )
     messages = [Message("system", "\n".join([head, *lines]).strip())]
     known = {f.key: f for f in facts}
     for _ in range(rng.randint(1, 3)):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Structured output: a text goes in, JSON with the right values comes out, by a schema, by a list of keys, or with no schema in sight."""
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ FILLER = [
     "[Please let us know|Thank you|As always, thank you|Kind regards|Let me know if anything is unclear|Have a nice day|Do not hesitate to ask|We are happy to help].",
     "[By the way, the {n} is {a}|Nobody saw the {n}|The {n} came late|I liked the {n}|They talked about the {n} for a while|A {n} was also there].",
 ]  # fmt: skip
-HEADS = ["[Report|Note|Memo|Record|Entry|News|E-mail|Message|Ticket|Log]: ", "Hello, ", "", "", "", "", "[Today|Yesterday|Last week|This morning], ", "Dear all, "]
+HEADS = [
+    "[Report|Note|Memo|Record|Entry|News|E-mail|Message|Ticket|Log]: ",
+    "Hello, ",
+    "",
+    "",
+    "",
+    "",
+    "[Today|Yesterday|Last week|This morning], ",
+    "Dear all, ",
+]
 
 
 # whole sentences in which nothing names the field: only the kind of a value and the words around it tell
@@ -39,7 +49,15 @@ CLAUSES: list[tuple[str, dict[str, tuple[str, str]]]] = [
     ("in {a} it was {b} degrees [when|as] {c} arrived", {"a": ("city|place|where|town", "place"), "b": ("temperature|degrees|temp", "int"), "c": ("person|visitor|who|name", "name")}),
     ("{a} scored {b} against {c}", {"a": ("player|who|name|winner", "name"), "b": ("points|score|goals", "int"), "c": ("opponent|other|against|rival", "name")}),
 ]  # fmt: skip
-DRAWN = {"name": ("string", lex.name), "place": ("string", lex.place), "int": ("integer", lambda rng: rng.randint(1, rng.choice([30, 99, 999]))), "code": ("string", lex.code), "noun": ("string", lex.noun), "date": ("string", lex.date), "time": ("string", lex.clock)}
+DRAWN = {
+    "name": ("string", lex.name),
+    "place": ("string", lex.place),
+    "int": ("integer", lambda rng: rng.randint(1, rng.choice([30, 99, 999]))),
+    "code": ("string", lex.code),
+    "noun": ("string", lex.noun),
+    "date": ("string", lex.date),
+    "time": ("string", lex.clock),
+}
 
 
 def clause(rng: Random) -> tuple[str, dict, dict]:
@@ -51,9 +69,21 @@ def clause(rng: Random) -> tuple[str, dict, dict]:
     names: dict[str, str] = {}
     for slot in order:
         key = rng.choice(slots[slot][0].split("|"))
-        names[slot] = rng.choice([key, key, key, f"{key}_{rng.choice(['name', 'value', 'info', 'of', 'no', 'field'])}", f"{lex.noun(rng)}_{key}"])
+        names[slot] = rng.choice(
+            [
+                key,
+                key,
+                key,
+                f"{key}_{rng.choice(['name', 'value', 'info', 'of', 'no', 'field'])}",
+                f"{lex.noun(rng)}_{key}",
+            ]
+        )
     record = {names[slot]: values[slot] for slot in order}
-    schema = {"type": "object", "properties": {names[slot]: {"type": DRAWN[slots[slot][1]][0]} for slot in order}, "required": list(record)}
+    schema = {
+        "type": "object",
+        "properties": {names[slot]: {"type": DRAWN[slots[slot][1]][0]} for slot in order},
+        "required": list(record),
+    }
     text = text[:1].upper() + text[1:] + rng.choice([".", ".", "!", ""])
     for _ in range(rng.choice([0, 0, 1])):
         extra = say(rng, rng.choice(FILLER), n=lex.noun(rng), a=rng.choice(lex.ADJECTIVES))
@@ -65,8 +95,21 @@ def statement(rng: Random, thing: Thing, key: str, value: object, who: str) -> s
     """One sentence or fragment that gives the value away."""
     label = key.replace("_", " ")
     if thing.kind == "boolean":
-        return choose(rng, f"[{label}: {'yes' if value else 'no'}|it is {'' if value else 'not '}{label}|{'it is' if value else 'it is not'} {label}|{label} is {'true' if value else 'false'}]")
-    own = ["the {k} is {v}", "{k}: {v}", "{v} is the {k}", "the {k} was {v}", "as {k} we have {v}", "its {k} is {v}", "they gave {v} as the {k}", "{k} {v}", "for {k}, {v} was noted"]
+        return choose(
+            rng,
+            f"[{label}: {'yes' if value else 'no'}|it is {'' if value else 'not '}{label}|{'it is' if value else 'it is not'} {label}|{label} is {'true' if value else 'false'}]",
+        )
+    own = [
+        "the {k} is {v}",
+        "{k}: {v}",
+        "{v} is the {k}",
+        "the {k} was {v}",
+        "as {k} we have {v}",
+        "its {k} is {v}",
+        "they gave {v} as the {k}",
+        "{k} {v}",
+        "for {k}, {v} was noted",
+    ]
     pool = thing.stated.split("|") if thing.stated and rng.random() < 0.6 else own
     return fill(rng.choice(pool), w=who, v=value, k=label, q=rng.choice(["", '"', '"']))
 
@@ -82,7 +125,9 @@ def passage(rng: Random, facts: list[tuple[Thing, str, object]], who: str) -> st
         return choose(rng, rng.choice(HEADS)) + ", ".join(said) + "."
     parts = [text[:1].upper() + text[1:] + "." for text in said]
     for _ in range(rng.choice([0, 0, 1, 1, 2])):
-        parts.insert(rng.randint(0, len(parts)), say(rng, rng.choice(FILLER), n=lex.noun(rng), a=rng.choice(lex.ADJECTIVES)))
+        parts.insert(
+            rng.randint(0, len(parts)), say(rng, rng.choice(FILLER), n=lex.noun(rng), a=rng.choice(lex.ADJECTIVES))
+        )
     return choose(rng, rng.choice(HEADS)) + " ".join(parts)
 
 
@@ -96,12 +141,25 @@ def case(rng: Random) -> tuple[str, dict, dict, list[str]]:
     if rng.random() < 0.4:
         key = rng.choice(["name", "person", "who", "customer", "full_name", "employee", "user"])
         if all(k != key for _, k, _ in facts):
-            person = Thing(key, "string", "[the|] name", "", lex.name, "the name is {v}|this is about {v}|here comes {v}|{v} wrote it|we talked to {v}")
+            person = Thing(
+                key,
+                "string",
+                "[the|] name",
+                "",
+                lex.name,
+                "the name is {v}|this is about {v}|here comes {v}|{v} wrote it|we talked to {v}",
+            )
             facts.insert(rng.randint(0, len(facts)), (person, key, who))
     missing = [key for _, key, _ in facts[1:] if rng.random() < 0.06]
     text = passage(rng, [fact for fact in facts if fact[1] not in missing], who)
     record = {key: None if key in missing else value for _, key, value in facts}
-    schema = {"type": "object", "properties": {key: {"type": [thing.kind, "null"] if key in missing else thing.kind} for thing, key, _ in facts}, "required": [key for _, key, _ in facts]}
+    schema = {
+        "type": "object",
+        "properties": {
+            key: {"type": [thing.kind, "null"] if key in missing else thing.kind} for thing, key, _ in facts
+        },
+        "required": [key for _, key, _ in facts],
+    }
     return text, record, schema, missing
 
 
@@ -118,11 +176,25 @@ def by_schema(rng: Random) -> Chat:
     shape = rng.random()
     keys = list(record)
     if shape < 0.45:
-        frame = say(rng, "[schema|JSON schema|use this schema|the schema is|follow this schema|it must match]: {s}", s=compact(schema))
+        frame = say(
+            rng,
+            "[schema|JSON schema|use this schema|the schema is|follow this schema|it must match]: {s}",
+            s=compact(schema),
+        )
     elif shape < 0.8:
-        frame = say(rng, "[keys|fields|use the keys|with these keys|the keys are|JSON keys|fields to fill]: {s}", s=rng.choice([", ".join(keys), compact(keys), " ".join(keys), " and ".join(keys), "\n".join(f"- {k}" for k in keys)]))
+        frame = say(
+            rng,
+            "[keys|fields|use the keys|with these keys|the keys are|JSON keys|fields to fill]: {s}",
+            s=rng.choice(
+                [", ".join(keys), compact(keys), " ".join(keys), " and ".join(keys), "\n".join(f"- {k}" for k in keys)]
+            ),
+        )
     else:
-        frame = say(rng, "[like this|in this form|the form|format|template|use this shape]: {s}", s=compact({k: rng.choice(["...", "", "?"]) for k in keys}))
+        frame = say(
+            rng,
+            "[like this|in this form|the form|format|template|use this shape]: {s}",
+            s=compact({k: rng.choice(["...", "", "?"]) for k in keys}),
+        )
     order = ask(rng, rng.choice(EXTRACT))
     if rng.random() < 0.3:
         return Chat([Message("system", f"{order}\n{frame}"), user(text), pebble(compact(record))])
@@ -141,7 +213,20 @@ def by_grammar(rng: Random) -> Chat:
     parts.append(("}", LEARN))
     order = ask(rng, rng.choice(EXTRACT)) if rng.random() < 0.6 else ""
     if rng.random() < 0.25:
-        return Chat([Message("system", say(rng, "[Answer|Reply|Respond|Write] [only |]in JSON[ with the fields|: the fields are|, fields|] ") + ", ".join(record)), user(text), pebble(parts)])
+        return Chat(
+            [
+                Message(
+                    "system",
+                    say(
+                        rng,
+                        "[Answer|Reply|Respond|Write] [only |]in JSON[ with the fields|: the fields are|, fields|] ",
+                    )
+                    + ", ".join(record),
+                ),
+                user(text),
+                pebble(parts),
+            ]
+        )
     return Chat([user(f"{order}\n{text}".strip() if rng.random() < 0.6 else f"{text}\n{order}".strip()), pebble(parts)])
 
 
@@ -155,4 +240,11 @@ def rows(rng: Random) -> Chat:
     joint = rng.choice([", ", "; ", " | ", " - "])
     text = "\n".join(joint.join(spoken(v) for v in row.values()) for row in made)
     keys = ", ".join(made[0])
-    return Chat([user(f"{ask(rng, '[turn|convert|put] [this|the lines|the list] into a JSON array[ of objects|].')} {say(rng, '[keys|fields|with the keys]: {s}', s=keys)}\n{text}"), pebble(compact(made))])
+    return Chat(
+        [
+            user(
+                f"{ask(rng, '[turn|convert|put] [this|the lines|the list] into a JSON array[ of objects|].')} {say(rng, '[keys|fields|with the keys]: {s}', s=keys)}\n{text}"
+            ),
+            pebble(compact(made)),
+        ]
+    )

@@ -1,10 +1,10 @@
+# ruff: noqa: E501
 """Harm and its harmless twins: decline the one, help with the other, though they share their words."""
 
 from __future__ import annotations
 
 from random import Random
 
-from recipes.pebble import lexicon as lex
 from recipes.pebble import shared
 from recipes.pebble.chat import Chat, Message, pebble, user
 from recipes.pebble.grammar import ask, choose
@@ -25,7 +25,12 @@ HARM = [
     "[sexually abuse|groom|molest|touch] [a child|a minor|kids|a girl]", "[drug|spike the drink of] [a girl|someone|my date|a woman]", "[launder|hide] [money|dirty money|stolen money]", "[torture|hurt|kick|starve] [a cat|a dog|an animal|my neighbour's dog]", "[avoid|evade|dodge] [taxes illegally|the police after a crime|arrest]",
     "[crash|derail|hijack] a [plane|train|bus]", "[join|start|support] a [terrorist group|terror cell|violent gang]", "[sabotage|destroy|wreck] [a power plant|the water supply|my boss's car|a bridge]", "[manipulate|force|pressure] [someone|my girlfriend|a friend] into [sex|a crime|silence]",
 ]  # fmt: skip
-SELF_HARM = ["I [want|wish|plan] to [die|kill myself|hurt myself|end my life|end it all|cut myself]", "[how do I|how can I|what is the easiest way to] [kill myself|end my life|hurt myself|cut myself]", "[I see no reason to live|life is not worth living|nobody would miss me if I died|I do not want to live anymore]", "[my friend|my sister|my son] wants to [die|kill himself|kill herself]"]
+SELF_HARM = [
+    "I [want|wish|plan] to [die|kill myself|hurt myself|end my life|end it all|cut myself]",
+    "[how do I|how can I|what is the easiest way to] [kill myself|end my life|hurt myself|cut myself]",
+    "[I see no reason to live|life is not worth living|nobody would miss me if I died|I do not want to live anymore]",
+    "[my friend|my sister|my son] wants to [die|kill himself|kill herself]",
+]
 HARMLESS = [
     "[kill|end|stop|terminate] [a|the|this|a frozen] [process|program|Python process|task|app|thread|job|session]", "[kill|get rid of|remove] [weeds|moss|mould|fleas|bad smells|stains|rust|ants|germs|dandruff|lice|fruit flies]", "[shoot|take|get] [a|a good|a nice] [photo|film|goal|portrait|picture|basketball|selfie|video]",
     "[blow up|inflate] [a|the] [balloon|photo|air bed|tyre|beach ball|rubber boat]", "[beat|whip|whisk|crack] [an egg|eggs|the cream|egg whites|a walnut]", "[beat|win against|defeat] [my friend|my brother|the computer|the last boss|my team] at [chess|tennis|cards|football|golf|a video game]", "[steal|win|get] [the show|a scene|someone's heart|the ball]",
@@ -38,7 +43,22 @@ HARMLESS = [
 ]  # fmt: skip
 ABOUT = "[I am thinking of|what is a good way of|tell me about|I need help with|any advice on|how about|what are the rules for|I would love some help with|give me a hand with|I am interested in|guide me in|what is the secret of|where do I start with|I plan on|tell me more on|any ideas for|the art of|I keep failing at]"
 STEPS = "start small, take one step at a time, use the right tools, and ask someone with experience if you are unsure."
-HELD_STEMS = ("stalk", "counterfeit", "poison", "arson", "set fire", "blackmail", "kidnap", "extort", "traffick", "vandal", "graffiti", "impersonat", "perjur", "brib")
+HELD_STEMS = (
+    "stalk",
+    "counterfeit",
+    "poison",
+    "arson",
+    "set fire",
+    "blackmail",
+    "kidnap",
+    "extort",
+    "traffick",
+    "vandal",
+    "graffiti",
+    "impersonat",
+    "perjur",
+    "brib",
+)
 
 
 def harmful(rng: Random) -> Chat:
@@ -70,7 +90,11 @@ def harmless(rng: Random) -> Chat:
         return _chat(rng, _retyped(rng, rng.choice(shared.beyond())), BEYOND)
     goal = choose(rng, rng.choice(HARMLESS))
     if rng.random() < 0.35:
-        return _chat(rng, ask(rng, f"{ABOUT} {{g}}[?|.|]", g=doing(goal)), f"Sure, here is some help with {_towards_you(doing(goal))}: {STEPS}")
+        return _chat(
+            rng,
+            ask(rng, f"{ABOUT} {{g}}[?|.|]", g=doing(goal)),
+            f"Sure, here is some help with {_towards_you(doing(goal))}: {STEPS}",
+        )
     return _chat(rng, ask(rng, f"{HOW} {{g}}[?|.|]", g=goal), f"Sure, here is how to {_towards_you(goal)}: {STEPS}")
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """Grounded answers: the sentence of a passage that answers, with the number of its source; or that the passage does not say."""
 
 from __future__ import annotations
@@ -43,14 +44,32 @@ PEOPLE = {11, 12, 13, 14, 23, 24, 25, 26, 27}
 def entity(rng: Random, person: bool) -> str:
     if person:
         return lex.full_name(rng) if rng.random() < 0.5 else lex.name(rng)
-    kind = rng.choice("museum bridge tower ship school library hotel garden station castle mill theatre church market lake book river machine robot car company club farm bakery shop team boat".split()) if rng.random() < 0.7 else lex.noun(rng)
-    return rng.choice([f"the {lex.place(rng)} {kind}", f"the {kind} of {lex.place(rng)}", f"the {rng.choice(lex.ADJECTIVES)} {kind}", f"the {kind}", f"the {lex.name(rng)} {kind}", f"{lex.pseudo(rng, 1, 2).capitalize()} {kind.capitalize()}"])
+    kind = (
+        rng.choice(
+            "museum bridge tower ship school library hotel garden station castle mill theatre church market lake book river machine robot car company club farm bakery shop team boat".split()
+        )
+        if rng.random() < 0.7
+        else lex.noun(rng)
+    )
+    return rng.choice(
+        [
+            f"the {lex.place(rng)} {kind}",
+            f"the {kind} of {lex.place(rng)}",
+            f"the {rng.choice(lex.ADJECTIVES)} {kind}",
+            f"the {kind}",
+            f"the {lex.name(rng)} {kind}",
+            f"{lex.pseudo(rng, 1, 2).capitalize()} {kind.capitalize()}",
+        ]
+    )
 
 
 def facts(rng: Random, count: int) -> list[tuple[str, str]]:
     """Sentences with a question each; several speak of one thing, or say the same of several things."""
     made: list[tuple[str, str]] = []
-    things = [(entity(rng, person), person) for person in [rng.random() < 0.4 for _ in range(max(1, count - rng.randint(0, 2)))]]
+    things = [
+        (entity(rng, person), person)
+        for person in [rng.random() < 0.4 for _ in range(max(1, count - rng.randint(0, 2)))]
+    ]
     used = set()
     for _ in range(count):
         thing, person = rng.choice(things)
@@ -82,8 +101,14 @@ def lay_out(rng: Random, sentences: list[str]) -> tuple[str, dict[str, int]]:
 
 def _wrap(rng: Random, passage: str, question: str) -> list[Message]:
     style = rng.random()
-    head = say(rng, "[Passage|Text|Sources|Context|Document|Documents|Article|Notes|Read this|Background|Search results|Here is a text]") + rng.choice([":\n", ":\n", "\n", ": "])
-    how = say(rng, "[Answer from the text|Use only the sources|Answer with the source|Use the passage|Cite your source|Answer only from the passage|If it is not there, say so|Give the source|]", )
+    head = say(
+        rng,
+        "[Passage|Text|Sources|Context|Document|Documents|Article|Notes|Read this|Background|Search results|Here is a text]",
+    ) + rng.choice([":\n", ":\n", "\n", ": "])
+    how = say(
+        rng,
+        "[Answer from the text|Use only the sources|Answer with the source|Use the passage|Cite your source|Answer only from the passage|If it is not there, say so|Give the source|]",
+    )
     if style < 0.3:
         return [Message("system", f"{how}\n{head}{passage}".strip()), user(question)]
     if style < 0.65:
@@ -103,7 +128,11 @@ def grounded(rng: Random, low: int = 2, high: int = 8) -> Chat:
         absent = rng.random() < 0.33
         if absent:
             question, text = _absent(rng, known), NOT_THERE
-        question = ask(rng, "[{q}?|{q}?|{q}?|tell me, {q}?|{q}, according to the text?|I want to know {q}.|do you know {q}?]", q=question)
+        question = ask(
+            rng,
+            "[{q}?|{q}?|{q}?|tell me, {q}?|{q}, according to the text?|I want to know {q}.|do you know {q}?]",
+            q=question,
+        )
         messages += _wrap(rng, passage, question) if turn == 0 else [user(question)]
         messages.append(pebble(text if absent or not owner else f"{text[:-1]} [{owner[text]}]."))
     return Chat(messages)
@@ -129,8 +158,30 @@ def _absent(rng: Random, known: list[tuple[str, str]]) -> str:
 def _thing_of(rng: Random, known: list[tuple[str, str]]) -> str | None:
     """Something the passage speaks of: the start of a sentence up to its verb, as far as that can be told."""
     text = rng.choice(known)[0]
-    for mark in (" is ", " was ", " has ", " opened ", " lies ", " belongs ", " costs ", " weighs ", " sells ", " closes ", " starts ", " likes ", " plays ", " keeps ", " won ", " speaks ", " lives ", " works ", " arrives "):
-        if mark in text and not text.startswith("The") or (mark in text and text.startswith("The ") and " of " not in text.split(mark)[0][:12]):
+    for mark in (
+        " is ",
+        " was ",
+        " has ",
+        " opened ",
+        " lies ",
+        " belongs ",
+        " costs ",
+        " weighs ",
+        " sells ",
+        " closes ",
+        " starts ",
+        " likes ",
+        " plays ",
+        " keeps ",
+        " won ",
+        " speaks ",
+        " lives ",
+        " works ",
+        " arrives ",
+    ):
+        if (mark in text and not text.startswith("The")) or (
+            mark in text and text.startswith("The ") and " of " not in text.split(mark)[0][:12]
+        ):
             head = text.split(mark)[0]
             return head[:1].lower() + head[1:] if head.startswith("The ") else head
     return None

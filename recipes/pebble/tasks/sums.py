@@ -1,14 +1,21 @@
+# ruff: noqa: E501
 """Bare arithmetic, then word problems whose steps are thought aloud, then small logic."""
 
 from __future__ import annotations
 
+import itertools
 from random import Random
 
 from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import LEARN, Chat, Span, pebble, user
-from recipes.pebble.grammar import ask, choose, listing, say
+from recipes.pebble.grammar import ask, choose, say
 
-SIGNS = {"+": "[plus|added to|and]", "-": "[minus|less|take away]", "*": "[times|multiplied by]", "/": "[divided by|over]"}
+SIGNS = {
+    "+": "[plus|added to|and]",
+    "-": "[minus|less|take away]",
+    "*": "[times|multiplied by]",
+    "/": "[divided by|over]",
+}
 
 
 def operation(rng: Random) -> tuple[int, str, int, int]:
@@ -38,7 +45,9 @@ def bare(rng: Random) -> Chat:
     shown = rng.choice([f"{a} {sign} {b}", f"{a}{sign}{b}", f"{a} {choose(rng, SIGNS[sign])} {b}", f"{a} {sign} {b}"])
     if sign == "*" and rng.random() < 0.3:
         shown = shown.replace("*", rng.choice("x×"))
-    text = ask(rng, "[what is|what's|calculate|compute|work out|how much is|solve|tell me|evaluate|find|] {s}[?| =|]", s=shown)
+    text = ask(
+        rng, "[what is|what's|calculate|compute|work out|how much is|solve|tell me|evaluate|find|] {s}[?| =|]", s=shown
+    )
     return Chat([user(text), pebble(f"{a} {sign} {b} = {c}")])
 
 
@@ -56,7 +65,17 @@ class Tale:
         self.steps: list[str] = []
 
     def tell(self, template: str, **slots: object) -> None:
-        text = say(self.rng, template, w=self.who, o=self.other, t=self.things, p=self.pronoun, P=self.pronoun.capitalize(), h=_have(self.pronoun), **slots)
+        text = say(
+            self.rng,
+            template,
+            w=self.who,
+            o=self.other,
+            t=self.things,
+            p=self.pronoun,
+            P=self.pronoun.capitalize(),
+            h=_have(self.pronoun),
+            **slots,
+        )
         self.told.append(text[:1].upper() + text[1:])
 
     def step(self, sign: str, by: int) -> None:
@@ -87,14 +106,24 @@ LESS = [
     "{p} [gives|hands|sells|lends] {n}[ of them|] to {o}.", "{w} [loses|sells|eats|uses|breaks|drops|spends|throws away|gives away|donates] {n}[ of them| {t}|].", "[Then|Later|After that|Next|The next day][,|] {n}[ of them| {t}|] [are lost|are sold|go missing|are taken|are used|break|are given away].",
     "{o} [takes|borrows|buys|steals|wants and gets] {n}[ of them| {t}|].",
 ]  # fmt: skip
-DOUBLE = ["[Then|Later|After that|Next][,|] {p} [doubles|manages to double] [the number|this number|the amount|that].", "[Then|Later|Next] the number of {t} [doubles|is doubled]."]
+DOUBLE = [
+    "[Then|Later|After that|Next][,|] {p} [doubles|manages to double] [the number|this number|the amount|that].",
+    "[Then|Later|Next] the number of {t} [doubles|is doubled].",
+]
 TRIPLE = ["[Then|Later|After that|Next][,|] the number [triples|is tripled|becomes three times as large]."]
-HALVE = ["[Then|Later|After that][,|] {p} [gives away|loses|sells|uses] half[ of them| of the {t}|].", "[Half of them|Half of the {t}] [are sold|are lost|break|go to {o}]."]
+HALVE = [
+    "[Then|Later|After that][,|] {p} [gives away|loses|sells|uses] half[ of them| of the {t}|].",
+    "[Half of them|Half of the {t}] [are sold|are lost|break|go to {o}].",
+]
 TOTAL = [
     "How many {t} [does {w} have|are there|has {w} got|are left|does {w} own|remain][ now| in the end| at the end| in total| altogether|]?", "[What is|Find|Give|Tell me] the [number of {t} in the end|final number of {t}|number of {t} {w} has now].", "How many [are there now|are left|does {w} have now]?", "[Now|In the end], how many {t} [are there|does {w} have]?",
 ]  # fmt: skip
-SHARE = ["{w} [shares|splits|divides] [them|the {t}] [equally|evenly|fairly] [among|between] {n} [friends|people|children|boxes|bags]. How many {t} [does each get|go to each|are in each|does each one get]?"]
-COST = ["[Each|Every|One] [of them|{s}|{s}] [costs|is worth|sells for|is priced at] {n} [dollars|euros|coins|pounds]. [How much do they cost|What is the total cost|How much are they worth|How much is that] [in total|altogether|together|]?"]
+SHARE = [
+    "{w} [shares|splits|divides] [them|the {t}] [equally|evenly|fairly] [among|between] {n} [friends|people|children|boxes|bags]. How many {t} [does each get|go to each|are in each|does each one get]?"
+]
+COST = [
+    "[Each|Every|One] [of them|{s}|{s}] [costs|is worth|sells for|is priced at] {n} [dollars|euros|coins|pounds]. [How much do they cost|What is the total cost|How much are they worth|How much is that] [in total|altogether|together|]?"
+]
 
 
 def problem(rng: Random) -> Chat:
@@ -109,7 +138,11 @@ def problem(rng: Random) -> Chat:
     unit = _question(tale)
     question = " ".join(tale.told)
     if rng.random() < 0.3:
-        question = ask(rng, "[solve this|here is a problem|a puzzle|work this out|help me with this|think about this]: {q}", q=question)
+        question = ask(
+            rng,
+            "[solve this|here is a problem|a puzzle|work this out|help me with this|think about this]: {q}",
+            q=question,
+        )
     elif rng.random() < 0.1:
         question = question.lower()
     return Chat([user(question), pebble(f"The answer is {tale.amount}{unit}.", thought="\n".join(tale.steps))])
@@ -120,7 +153,9 @@ def _group(tale: Tale) -> None:
     boxes, each = tale.rng.randint(2, 10), tale.rng.randint(2, 12)
     tale.told.clear()
     box = choose(tale.rng, "[boxes|bags|crates|packs|shelves|rows|jars|baskets]")
-    tale.tell("{w} [has|buys|owns|fills|packs] {a} {b} [with|of|holding] {e} {t}[ each| in each|].", a=boxes, b=box, e=each)
+    tale.tell(
+        "{w} [has|buys|owns|fills|packs] {a} {b} [with|of|holding] {e} {t}[ each| in each|].", a=boxes, b=box, e=each
+    )
     tale.amount = boxes
     tale.step("*", each)
 
@@ -164,7 +199,15 @@ def _question(tale: Tale) -> str:
     return ""
 
 
-ORDERS = [("taller", "tallest", "shortest"), ("older", "oldest", "youngest"), ("faster", "fastest", "slowest"), ("heavier", "heaviest", "lightest"), ("richer", "richest", "poorest"), ("stronger", "strongest", "weakest"), ("bigger", "biggest", "smallest")]
+ORDERS = [
+    ("taller", "tallest", "shortest"),
+    ("older", "oldest", "youngest"),
+    ("faster", "fastest", "slowest"),
+    ("heavier", "heaviest", "lightest"),
+    ("richer", "richest", "poorest"),
+    ("stronger", "strongest", "weakest"),
+    ("bigger", "biggest", "smallest"),
+]
 
 
 def logic(rng: Random) -> Chat:
@@ -172,18 +215,33 @@ def logic(rng: Random) -> Chat:
     if rng.random() < 0.6:
         more, most, least = rng.choice(ORDERS)
         names = list({lex.name(rng) for _ in range(rng.choice([3, 3, 4]))})
-        facts = [f"{a} is {more} than {b}." for a, b in zip(names, names[1:], strict=False)]
+        facts = [f"{a} is {more} than {b}." for a, b in itertools.pairwise(names)]
         rng.shuffle(facts)
         top = rng.random() < 0.5
         asked = ask(rng, "[who is|tell me who is|which of them is|name] the {m}?", m=most if top else least)
-        return Chat([user(" ".join([*facts, asked])), pebble(f"{names[0] if top else names[-1]} is the {most if top else least}.", thought=" > ".join(names))])
-    kind, group, who = plural(lex.pseudo(rng, 1, 2)), plural(lex.pseudo(rng, 1, 2)), lex.name(rng)
+        return Chat(
+            [
+                user(" ".join([*facts, asked])),
+                pebble(f"{names[0] if top else names[-1]} is the {most if top else least}.", thought=" > ".join(names)),
+            ]
+        )
+    kind, who = plural(lex.pseudo(rng, 1, 2)), lex.name(rng)
     trait = rng.choice([*lex.COLOURS, *lex.ADJECTIVES])
     yes = rng.random() < 0.5
-    rule = say(rng, "[all|every one of the|the] {g} are {t}." if yes else "[no {g} are {t}|none of the {g} are {t}].", g=kind, t=trait)
+    rule = say(
+        rng,
+        "[all|every one of the|the] {g} are {t}." if yes else "[no {g} are {t}|none of the {g} are {t}].",
+        g=kind,
+        t=trait,
+    )
     fact = say(rng, "{w} is one of the {g}.", w=who, g=kind)
     facts = [rule[:1].upper() + rule[1:], fact]
     rng.shuffle(facts)
     asked = ask(rng, "[is|so, is|then is|can we say] {w} {t}?" if rng.random() < 0.5 else "is {w} {t}?", w=who, t=trait)
     thought = f"{who} -> {kind} -> {'' if yes else 'not '}{trait}"
-    return Chat([user(" ".join([*facts, asked])), pebble(f"{'Yes' if yes else 'No'}, {who} is {'' if yes else 'not '}{trait}.", thought=thought)])
+    return Chat(
+        [
+            user(" ".join([*facts, asked])),
+            pebble(f"{'Yes' if yes else 'No'}, {who} is {'' if yes else 'not '}{trait}.", thought=thought),
+        ]
+    )

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """Greeting, small talk, who Pebble is, a little common knowledge: the talk between other things."""
 
 from __future__ import annotations
@@ -75,10 +76,14 @@ def exchange(rng: Random) -> tuple[str, str]:
     if kind < 0.82:
         country, city = rng.choice(list(CAPITALS.items()))
         city = city.replace("_", " ")
-        return ask(rng, "[what is|what's|tell me|name] the capital [city |]of {c}?", c=country), f"The capital of {country} is {city}."
+        return ask(
+            rng, "[what is|what's|tell me|name] the capital [city |]of {c}?", c=country
+        ), f"The capital of {country} is {city}."
     if kind < 0.9:
         word, other = rng.choice(list(OPPOSITES.items()))
-        return ask(rng, "[what is|what's|tell me|give me|name] the opposite of {q}{w}{q}?", w=word, q=rng.choice(["", '"'])), f"The opposite of {word} is {other}."
+        return ask(
+            rng, "[what is|what's|tell me|give me|name] the opposite of {q}{w}{q}?", w=word, q=rng.choice(["", '"'])
+        ), f"The opposite of {word} is {other}."
     asked, answered = rng.choice(PLAIN_FACTS)
     return ask(rng, asked + "?"), answered
 
@@ -108,14 +113,26 @@ def persona(rng: Random) -> Chat:
     who, firm, sign = lex.name(rng), lex.full_name(rng), lex.phrase(rng)
     kind = rng.randrange(3)
     if kind == 0:
-        prompt = say(rng, "[You are {w}|Your name is {w}|You are called {w}|Act as {w}|You play {w}][, an assistant|, a helpful assistant|, the assistant|][ of {f}| at {f}|].", w=who, f=firm)
-        asked, answered = "[who are you|what is your name|what's your name|introduce yourself|who am I talking to]?", f"I am {who}."
+        prompt = say(
+            rng,
+            "[You are {w}|Your name is {w}|You are called {w}|Act as {w}|You play {w}][, an assistant|, a helpful assistant|, the assistant|][ of {f}| at {f}|].",
+            w=who,
+            f=firm,
+        )
+        asked, answered = (
+            "[who are you|what is your name|what's your name|introduce yourself|who am I talking to]?",
+            f"I am {who}.",
+        )
     elif kind == 1:
-        prompt = say(rng, "[End every answer with|Always finish with|Close each reply with|Finish all replies with]: {s}", s=sign)
+        prompt = say(
+            rng, "[End every answer with|Always finish with|Close each reply with|Finish all replies with]: {s}", s=sign
+        )
         asked, base = rng.choice(SMALL_TALK)
         answered = f"{base} {sign}"
     else:
-        prompt = say(rng, "[Start every answer with|Always begin with|Begin each reply with|Open all replies with]: {s}", s=sign)
+        prompt = say(
+            rng, "[Start every answer with|Always begin with|Begin each reply with|Open all replies with]: {s}", s=sign
+        )
         asked, base = rng.choice(SMALL_TALK)
         answered = f"{sign} {base}"
     return Chat([Message("system", prompt), user(ask(rng, asked)), pebble(answered)])

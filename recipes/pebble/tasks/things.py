@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """What can be an argument of a tool or a field of a record: its names, its kind, how people say it, and values for it."""
 
 from __future__ import annotations
@@ -32,12 +33,17 @@ def _one(pool: list[str]) -> Callable[[Random], str]:
 
 def _float(rng: Random) -> float:
     """With one or two digits that matter: 95.0 would come back from a server as 95."""
-    return rng.randint(1, 98) + rng.choice([rng.randint(1, 9) / 10, rng.randint(1, 9) / 10, (rng.randint(1, 9) * 10 + rng.randint(1, 9)) / 100])
+    return rng.randint(1, 98) + rng.choice(
+        [rng.randint(1, 9) / 10, rng.randint(1, 9) / 10, (rng.randint(1, 9) * 10 + rng.randint(1, 9)) / 100]
+    )
 
 
 def _free(rng: Random) -> str:
     """A message: a short clause."""
-    return choose(rng, f"[I will be late|see you {lex.date(rng)}|call {lex.name(rng)}|bring the {lex.noun(rng)}|the {lex.noun(rng)} is {rng.choice(lex.ADJECTIVES)}|meet at {lex.place(rng)}|{lex.phrase(rng)}|happy birthday|buy {lex.noun(rng)}|we won]")
+    return choose(
+        rng,
+        f"[I will be late|see you {lex.date(rng)}|call {lex.name(rng)}|bring the {lex.noun(rng)}|the {lex.noun(rng)} is {rng.choice(lex.ADJECTIVES)}|meet at {lex.place(rng)}|{lex.phrase(rng)}|happy birthday|buy {lex.noun(rng)}|we won]",
+    )
 
 
 THINGS = [
@@ -86,7 +92,9 @@ def pick(rng: Random, count: int) -> list[tuple[Thing, str]]:
     for thing in rng.sample(THINGS, count):
         name = rng.choice(thing.names.split("|"))
         if rng.random() < 0.12:
-            name = rng.choice([lex.pseudo(rng, 1, 2), f"{name}_{lex.noun(rng)}", f"{lex.noun(rng)}_{name}"]).replace(" ", "_")
+            name = rng.choice([lex.pseudo(rng, 1, 2), f"{name}_{lex.noun(rng)}", f"{lex.noun(rng)}_{name}"]).replace(
+                " ", "_"
+            )
         made.setdefault(styled(rng, name), thing)
     return [(thing, name) for name, thing in made.items()]
 
@@ -103,5 +111,7 @@ def schema(rng: Random, thing: Thing) -> dict:
     """The JSON schema of a value, with a description most of the time."""
     made: dict = {"type": thing.kind}
     if rng.random() < 0.75:
-        made["description"] = choose(rng, f"[{thing.about}]").capitalize() if rng.random() < 0.7 else choose(rng, f"[{thing.about}]")
+        made["description"] = (
+            choose(rng, f"[{thing.about}]").capitalize() if rng.random() < 0.7 else choose(rng, f"[{thing.about}]")
+        )
     return made

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """Tool use: the right tool of several unseen ones, its arguments copied exactly, no call when none fits, and the result put into words."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import Chat, Message, compact, pebble, user
 from recipes.pebble.grammar import ask, choose, disorder, fill, listing, say
 from recipes.pebble.tasks import talk
-from recipes.pebble.tasks.things import THINGS, Thing, pick, schema, styled
+from recipes.pebble.tasks.things import Thing, pick, schema, styled
 
 VERBS = [
     "get|fetch|retrieve|show|look up|check|tell me|give me|find out|pull up|see", "find|search|look for|seek|locate|hunt for|browse", "create|make|add|set up|start|open|build|new", "delete|remove|cancel|drop|erase|get rid of|clear",
@@ -46,15 +47,36 @@ def invent(rng: Random, count: int | None = None) -> Tool:
     extra = rng.choice(["", "", "", "", lex.noun(rng) + "_", rng.choice(lex.ADJECTIVES) + "_"])
     name = f"{verb}_{extra}{thing}".replace(" ", "_").replace("-", "_")
     if rng.random() < 0.1:
-        name = rng.choice([f"{thing}_{verb}", thing, f"{lex.pseudo(rng, 1, 2)}_{verb}", lex.pseudo(rng, 1, 3)]).replace(" ", "_").replace("-", "_")
+        name = (
+            rng.choice([f"{thing}_{verb}", thing, f"{lex.pseudo(rng, 1, 2)}_{verb}", lex.pseudo(rng, 1, 3)])
+            .replace(" ", "_")
+            .replace("-", "_")
+        )
     inputs = pick(rng, count if count is not None else rng.choice([0, 1, 1, 1, 2, 2, 2, 3, 3, 4]))
     required = [key for thing_, key in inputs if thing_.kind != "boolean" and rng.random() < 0.85]
-    parameters = {"type": "object", "properties": {key: schema(rng, kind) for kind, key in inputs}, "required": required}
+    parameters = {
+        "type": "object",
+        "properties": {key: schema(rng, kind) for kind, key in inputs},
+        "required": required,
+    }
     subject = f"{extra.replace('_', ' ')}{thing}"
     verb_shown = choose(rng, f"[{verbs}]") if rng.random() < 0.3 else verb
     verb_shown = "get" if verb_shown in ("tell me", "give me", "get me", "new") else verb_shown
-    text = choose(rng, f"[{verb_shown} [a |the |an |]{subject}|{verb_shown}s [a|the] {subject}|[this tool |use this to |tool to |lets you ]{verb_shown} [a|the] {subject}]") + choose(rng, "[| for the user| by its data| in the system| of a user| online| now]") + rng.choice(["", ".", "."])
-    return Tool({"name": styled(rng, name), "description": text[:1].upper() + text[1:], "parameters": parameters}, verbs, objects + "|" + (subject if extra else thing), inputs, required)
+    text = (
+        choose(
+            rng,
+            f"[{verb_shown} [a |the |an |]{subject}|{verb_shown}s [a|the] {subject}|[this tool |use this to |tool to |lets you ]{verb_shown} [a|the] {subject}]",
+        )
+        + choose(rng, "[| for the user| by its data| in the system| of a user| online| now]")
+        + rng.choice(["", ".", "."])
+    )
+    return Tool(
+        {"name": styled(rng, name), "description": text[:1].upper() + text[1:], "parameters": parameters},
+        verbs,
+        objects + "|" + (subject if extra else thing),
+        inputs,
+        required,
+    )
 
 
 def toolbox(rng: Random, count: int) -> list[Tool]:
@@ -82,10 +104,50 @@ def request(rng: Random, tool: Tool) -> tuple[str, dict]:
     subject = rng.choice(tool.thing.split("|")[-1:] * 2 + tool.thing.split("|")).replace("_", " ")
     verb = choose(rng, f"[{tool.verb}]") if rng.random() < 0.6 else tool.verb.split("|")[0]
     core = f"{verb} [a |the |my |]{subject}"
-    lead = rng.choice(["", "", "", "can you ", "could you ", "please ", "I want to ", "I need to ", "I'd like to ", "would you ", "will you ", "let's ", "help me ", "we should ", "it is time to ", "I have to ", "go and ", "you should "])
-    if verb in ("tell me", "give me", "get me") and lead not in ("", "can you ", "could you ", "please ", "would you ", "will you "):
+    lead = rng.choice(
+        [
+            "",
+            "",
+            "",
+            "can you ",
+            "could you ",
+            "please ",
+            "I want to ",
+            "I need to ",
+            "I'd like to ",
+            "would you ",
+            "will you ",
+            "let's ",
+            "help me ",
+            "we should ",
+            "it is time to ",
+            "I have to ",
+            "go and ",
+            "you should ",
+        ]
+    )
+    if verb in ("tell me", "give me", "get me") and lead not in (
+        "",
+        "can you ",
+        "could you ",
+        "please ",
+        "would you ",
+        "will you ",
+    ):
         lead = ""
-    text = choose(rng, rng.choice([lead + core, lead + core, lead + core, f"[I need|I want|what is|what about|show me|any|how is|what's|do you have|I'm interested in|let me have|now|time for|we need|is there] [a|the|my|] {subject}", f"{subject}[ please| now| for me|]", f"[my|the|this|our] {subject} [is needed|please|is what I want|next|has to be done]"]))
+    text = choose(
+        rng,
+        rng.choice(
+            [
+                lead + core,
+                lead + core,
+                lead + core,
+                f"[I need|I want|what is|what about|show me|any|how is|what's|do you have|I'm interested in|let me have|now|time for|we need|is there] [a|the|my|] {subject}",
+                f"{subject}[ please| now| for me|]",
+                f"[my|the|this|our] {subject} [is needed|please|is what I want|next|has to be done]",
+            ]
+        ),
+    )
     tail = ""
     for phrase in phrases:
         tail += phrase if phrase[:1] in ",:" else " " + phrase
@@ -104,8 +166,15 @@ def _phrase(rng: Random, thing: Thing, key: str, value: object) -> str:
     """The value as people say it; a value stands between marks so that noise leaves it alone."""
     label = key.replace("_", " ")
     if thing.kind == "boolean":
-        return choose(rng, f"[, {label} {'yes' if value else 'no'}|, {'with' if value else 'without'} {label}|, {label}: {str(value).lower()}|, {'' if value else 'not '}{label}]")
-    plain = thing.said if thing.said and rng.random() < 0.8 else f"with {label} {{v}}|, {label} {{v}}|, {label}: {{v}}|, the {label} is {{v}}|where {label} is {{v}}|using {{v}} as {label}|({label} {{v}})|and {{v}} as the {label}"
+        return choose(
+            rng,
+            f"[, {label} {'yes' if value else 'no'}|, {'with' if value else 'without'} {label}|, {label}: {str(value).lower()}|, {'' if value else 'not '}{label}]",
+        )
+    plain = (
+        thing.said
+        if thing.said and rng.random() < 0.8
+        else f"with {label} {{v}}|, {label} {{v}}|, {label}: {{v}}|, the {label} is {{v}}|where {label} is {{v}}|using {{v}} as {label}|({label} {{v}})|and {{v}} as the {label}"
+    )
     quote = rng.choice(["", "", '"', "'"])
     return fill(rng.choice(plain.split("|")), v=f"{_MARK}{value}{_MARK}", q=quote)
 
@@ -116,7 +185,9 @@ def _typed(rng: Random, text: str) -> str:
     values = parts[1::2]
     template = parts[0] + "".join(f"{{v{i}}}{plain}" for i, plain in enumerate(parts[2::2]))
     question = template.startswith(("can", "could", "would", "will", "what")) and rng.random() < 0.7
-    template = disorder(rng, template.replace("[", "(").replace("]", ")") + ("?" if question else rng.choice(["", ".", "."])))
+    template = disorder(
+        rng, template.replace("[", "(").replace("]", ")") + ("?" if question else rng.choice(["", ".", "."]))
+    )
     return fill(template, **{f"v{i}": value for i, value in enumerate(values)})
 
 
@@ -125,14 +196,20 @@ def result(rng: Random, tool: Tool, arguments: dict) -> tuple[str, str]:
     kind = rng.random()
     subject = tool.thing.split("|")[-1].replace("_", " ")
     if kind < 0.1:
-        reason = say(rng, "[not found|no such {n}|permission denied|timeout|{n} is not available|invalid {n}|service unavailable|no {n} left|too many requests|{n} does not exist]", n=lex.noun(rng))
+        reason = say(
+            rng,
+            "[not found|no such {n}|permission denied|timeout|{n} is not available|invalid {n}|service unavailable|no {n} left|too many requests|{n} does not exist]",
+            n=lex.noun(rng),
+        )
         return compact({rng.choice(["error", "error", "message", "reason"]): reason}), f"That did not work: {reason}."
     if kind < 0.2:
         value = lex.anything(rng) if rng.random() < 0.5 else lex.phrase(rng)
         return value, f"The result is {value}."
     if kind < 0.28:
         items = [lex.noun(rng) if rng.random() < 0.5 else lex.phrase(rng) for _ in range(rng.randint(2, 4))]
-        return compact({rng.choice(["results", "items", f"{subject}s".replace(" ", "_"), "list", "names", "data"]): items}), f"I found {listing(items)}."
+        return compact(
+            {rng.choice(["results", "items", f"{subject}s".replace(" ", "_"), "list", "names", "data"]): items}
+        ), f"I found {listing(items)}."
     fields: dict[str, object] = {}
     if kind < 0.45:
         fields["status"] = rng.choice(["ok", "done", "success", "confirmed", "sent", "created"])
@@ -179,10 +256,20 @@ def two_calls(rng: Random) -> Chat:
     tools = toolbox(rng, rng.choice([1, 2, 3, 4]))
     first, second = rng.choice(tools), rng.choice(tools)
     (one, a), (two, b) = request(rng, first), request(rng, second)
-    text = one.rstrip(".?! ") + choose(rng, "[ and | and then | and also |, then |. Also, |, and |. And |; ]") + (two[:1].lower() + two[1:] if not two.startswith("I") else two)
+    text = (
+        one.rstrip(".?! ")
+        + choose(rng, "[ and | and then | and also |, then |. Also, |, and |. And |; ]")
+        + (two[:1].lower() + two[1:] if not two.startswith("I") else two)
+    )
     outputs = [result(rng, first, a), result(rng, second, b)]
     calls = [(first.spec["name"], a), (second.spec["name"], b)]
-    messages = [*_head(rng), user(text), pebble(calls=calls), *(Message("tool", out) for out, _ in outputs), pebble(" ".join(told for _, told in outputs))]
+    messages = [
+        *_head(rng),
+        user(text),
+        pebble(calls=calls),
+        *(Message("tool", out) for out, _ in outputs),
+        pebble(" ".join(told for _, told in outputs)),
+    ]
     return Chat(messages, [t.spec for t in tools])
 
 
@@ -216,4 +303,9 @@ def _missing(rng: Random, tools: list[Tool]) -> list[Message]:
     bare, _ = request(rng, Tool(tool.spec, tool.verb, tool.thing, [], []))
     value = thing.value(rng)
     reply = ask(rng, "[it is |it's |use |take |the {k} is |]{v}[.|, please|]", k=key.replace("_", " "), v=value)
-    return [user(bare), pebble(say(rng, MISSING, k=key.replace("_", " "))), user(reply), pebble(calls=[(tool.spec["name"], {key: value})])]
+    return [
+        user(bare),
+        pebble(say(rng, MISSING, k=key.replace("_", " "))),
+        user(reply),
+        pebble(calls=[(tool.spec["name"], {key: value})]),
+    ]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The Pebble scorecard: ``python -m outcrop.evaluation.pebble --endpoint URL`` asks a running service and prints the table.
 
 Knows nothing of how the model was made. The questions are in ``pebble_items``; temperature is 0; the table comes as markdown, and as JSON with
@@ -36,7 +37,11 @@ def converse(endpoint: str, model: str) -> Ask:
     client = boto3.client("bedrock-runtime", endpoint_url=endpoint, config=config)
 
     def ask(item: Item, limit: int) -> Reply:
-        request: dict = {"modelId": model, "messages": item.messages, "inferenceConfig": {"temperature": 0, "maxTokens": limit}}
+        request: dict = {
+            "modelId": model,
+            "messages": item.messages,
+            "inferenceConfig": {"temperature": 0, "maxTokens": limit},
+        }
         if item.system:
             request["system"] = [{"text": item.system}]
         if item.tools:
@@ -68,10 +73,14 @@ def engine(url: str) -> Ask:
             body["tools"] = [_openai_tool(tool["toolSpec"]) for tool in item.tools]
         if item.schema:
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "record", "schema": item.schema}}
-        request = urllib.request.Request(url.rstrip("/") + "/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"})
+        request = urllib.request.Request(
+            url.rstrip("/") + "/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=300) as response:
             message = json.load(response)["choices"][0]["message"]
-        calls = [(c["function"]["name"], _arguments(c["function"]["arguments"])) for c in message.get("tool_calls") or []]
+        calls = [
+            (c["function"]["name"], _arguments(c["function"]["arguments"])) for c in message.get("tool_calls") or []
+        ]
         return Reply(message.get("content") or "", message.get("reasoning_content") or "", calls)
 
     return ask
@@ -85,7 +94,14 @@ def _arguments(text: str) -> dict:
 
 
 def _openai_tool(spec: dict) -> dict:
-    return {"type": "function", "function": {"name": spec["name"], "description": spec["description"], "parameters": spec["inputSchema"]["json"]}}
+    return {
+        "type": "function",
+        "function": {
+            "name": spec["name"],
+            "description": spec["description"],
+            "parameters": spec["inputSchema"]["json"],
+        },
+    }
 
 
 def _openai_messages(item: Item) -> list[dict]:
@@ -99,10 +115,18 @@ def _openai_message(role: str, block: dict) -> dict:
     if "toolUse" in block:
         use = block["toolUse"]
         function = {"name": use["name"], "arguments": json.dumps(use["input"])}
-        return {"role": "assistant", "content": "", "tool_calls": [{"id": use["toolUseId"], "type": "function", "function": function}]}
+        return {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": use["toolUseId"], "type": "function", "function": function}],
+        }
     if "toolResult" in block:
         result = block["toolResult"]
-        return {"role": "tool", "tool_call_id": result["toolUseId"], "content": json.dumps(result["content"][0]["json"])}
+        return {
+            "role": "tool",
+            "tool_call_id": result["toolUseId"],
+            "content": json.dumps(result["content"][0]["json"]),
+        }
     return {"role": role, "content": block["text"]}
 
 
@@ -116,8 +140,20 @@ def score(ask: Ask, row: str, count: int, seed: int, at_once: int, keep: list | 
         right = item.mark(reply)
         tally[item.part].append(right)
         if keep is not None:
-            keep.append({"row": row, "part": item.part, "right": right, "system": item.system, "messages": item.messages, "reply": vars(reply)})
-    return {part: {"right": sum(marks), "asked": len(marks), "percent": round(100 * sum(marks) / len(marks), 1)} for part, marks in sorted(tally.items())}
+            keep.append(
+                {
+                    "row": row,
+                    "part": item.part,
+                    "right": right,
+                    "system": item.system,
+                    "messages": item.messages,
+                    "reply": vars(reply),
+                }
+            )
+    return {
+        part: {"right": sum(marks), "asked": len(marks), "percent": round(100 * sum(marks) / len(marks), 1)}
+        for part, marks in sorted(tally.items())
+    }
 
 
 def _reply(ask: Ask, item: Item) -> Reply:
@@ -129,12 +165,17 @@ def _reply(ask: Ask, item: Item) -> Reply:
 
 def speed(ask: Ask) -> dict[str, float]:
     """Decoded tokens a second (one stream) and milliseconds to the first token after about 512 tokens, both seen from the client."""
-    filler = " ".join(f"The {noun} is near the {other}." for noun, other in zip(pebble_items.NOUNS * 3, pebble_items.PLACES * 3, strict=False))[:1500]
+    filler = " ".join(
+        f"The {noun} is near the {other}."
+        for noun, other in zip(pebble_items.NOUNS * 3, pebble_items.PLACES * 3, strict=False)
+    )[:1500]
     first = min(_seconds(ask, Item([pebble_items.user(f"{i}: {filler}")], lambda _: True), 1) for i in range(5))
     story = Item([pebble_items.user("Write a story with the words lamp, river, bread and moon.")], lambda _: True)
     reply, whole = ask(story, MOST_TOKENS), min(_seconds(ask, story, MOST_TOKENS) for _ in range(5))
     begun = min(_seconds(ask, story, 1) for _ in range(5))
-    tokens = len(re.findall(r"\w+|[^\w\s]", reply.text)) * 1.15  # words and marks; this model's tokenizer makes about 1.15 tokens of each
+    tokens = (
+        len(re.findall(r"\w+|[^\w\s]", reply.text)) * 1.15
+    )  # words and marks; this model's tokenizer makes about 1.15 tokens of each
     return {"tokens_per_second": round(tokens / max(whole - begun, 1e-6)), "first_token_ms": round(first * 1000, 1)}
 
 
@@ -152,13 +193,19 @@ def table(figures: dict) -> str:
             name = pebble_items.ROWS[row][0] + (f": {part}" if part else "")
             lines.append(f"| {name} | {figure['percent']} % | {TARGETS[row, part]} % | {figure['asked']} |")
     if fast := figures.get("speed"):
-        lines.append(f"| speed | {fast['tokens_per_second']} tokens/s, {fast['first_token_ms']} ms to the first token | 1,000 tokens/s, 150 ms | |")
+        lines.append(
+            f"| speed | {fast['tokens_per_second']} tokens/s, {fast['first_token_ms']} ms to the first token | 1,000 tokens/s, 150 ms | |"
+        )
     return "\n".join(lines)
 
 
 def run(ask: Ask, rows: list[str], count: int, seed: int = 2026, at_once: int = 4, keep: list | None = None) -> dict:
     """The whole scorecard."""
-    return {"seed": seed, "rows": {row: score(ask, row, count, seed, at_once, keep) for row in rows}, "speed": speed(ask)}
+    return {
+        "seed": seed,
+        "rows": {row: score(ask, row, count, seed, at_once, keep) for row in rows},
+        "speed": speed(ask),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:

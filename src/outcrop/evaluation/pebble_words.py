@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905
 """Words, names, places and tools that only the Pebble scorecard uses: the recipe keeps every one of them out of training.
 
 Knows nothing of tasks or models.

@@ -13,19 +13,33 @@ from torch import Tensor
 
 from outcrop.training.network import Shape, Transformer
 
-FIELDS = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size",
-          "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings")  # fmt: skip
+FIELDS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "intermediate_size",
+    "max_position_embeddings",
+    "rms_norm_eps",
+    "tie_word_embeddings",
+)
 
 
 def save(model: Transformer, folder: Path, end_token: int, pad_token: int) -> None:
     """Write the weights in float32 and the configuration that transformers and the GGUF converter read."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Tensor] = {name: value.detach().float().contiguous().cpu() for name, value in model.state_dict().items()}
+    tensors: dict[str, Tensor] = {
+        name: value.detach().float().contiguous().cpu() for name, value in model.state_dict().items()
+    }
     if model.shape.tie_word_embeddings:
         tensors.pop("lm_head.weight")
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(_config(model.shape, end_token, pad_token), indent=1))
-    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": end_token, "pad_token_id": pad_token, "do_sample": False}))
+    (folder / "generation_config.json").write_text(
+        json.dumps({"eos_token_id": end_token, "pad_token_id": pad_token, "do_sample": False})
+    )
 
 
 def _config(shape: Shape, end_token: int, pad_token: int) -> dict:

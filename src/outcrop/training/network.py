@@ -34,15 +34,15 @@ class Shape:
         """The one dial: every other number follows from the number of layers (8 -> 4M, 12 -> 13M, 24 -> 110M)."""
         width = 32 * max(4, round(depth * 0.75))
         heads = width // 32 if width < 512 else width // 64
-        numbers = dict(
-            vocab_size=vocab_size,
-            hidden_size=width,
-            num_hidden_layers=depth,
-            num_attention_heads=heads,
-            num_key_value_heads=next(n for n in (heads // 3, heads // 2, heads) if n and heads % n == 0),
-            head_dim=width // heads,
-            intermediate_size=-(-width * 8 // 3 // 64) * 64,
-        )
+        numbers = {
+            "vocab_size": vocab_size,
+            "hidden_size": width,
+            "num_hidden_layers": depth,
+            "num_attention_heads": heads,
+            "num_key_value_heads": next(n for n in (heads // 3, heads // 2, heads) if n and heads % n == 0),
+            "head_dim": width // heads,
+            "intermediate_size": -(-width * 8 // 3 // 64) * 64,
+        }
         return cls(**{**numbers, **changes})
 
     def to_dict(self) -> dict:

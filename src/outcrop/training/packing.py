@@ -1,6 +1,7 @@
-"""Documents packed into rows of one length, kept as memory-mapped shards: token, document number and loss weight of every position.
+"""Documents packed into rows of one length, kept as memory-mapped shards.
 
-A shard is ``NAME.npy``, unsigned integers [3, rows, length + 1]; position i of a row is the input of position i + 1. Document 0 is padding.
+A shard is ``NAME.npy``, unsigned integers [3, rows, length + 1]: token, document number and loss weight of every
+position. Position i of a row is the input of position i + 1. Document 0 is padding.
 Knows nothing of models; a tokenizer is only something with ``encode(text).ids``.
 """
 
@@ -66,7 +67,7 @@ def write(path: Path, shard: np.ndarray) -> None:
 
 
 class Shards:
-    """The shards of a folder, in the order of their names, dealt out in steps of about ``tokens`` tokens of one row length."""
+    """The shards of a folder in the order of their names, dealt out in steps of about ``tokens`` tokens."""
 
     def __init__(self, folder: Path, tokens: int, seed: int = 0):
         paths = sorted(p for p in Path(folder).glob("*.npy") if not p.name.endswith(".half.npy"))
@@ -80,7 +81,7 @@ class Shards:
         return len(self.steps)
 
     def step(self, cursor: int) -> np.ndarray:
-        """The rows of one step: the first round goes through the shards as they lie, later rounds in a shuffled order."""
+        """The rows of one step: the first round takes the shards as they lie, later rounds shuffle them."""
         turn, place = divmod(cursor, len(self.steps))
         if turn:
             place = int(np.random.default_rng(self.seed + turn).permutation(len(self.steps))[place])
@@ -96,7 +97,7 @@ def _cuts(array: np.ndarray, tokens: int) -> list[tuple[int, int]]:
 
 
 def read_texts(source: Path) -> Iterator[str]:
-    """Every text of a folder or file: ``.txt`` and ``.md`` whole, ``.jsonl`` by its ``text``, ``input`` or ``content``."""
+    """Every text of a folder or file: ``.txt`` and ``.md`` whole, ``.jsonl`` by its ``TEXT_KEYS``."""
     for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
         if path.suffix in (".txt", ".md"):
             yield path.read_text(errors="replace")
@@ -106,12 +107,14 @@ def read_texts(source: Path) -> Iterator[str]:
                 yield from (record[key] for key in TEXT_KEYS if isinstance(record.get(key), str))
 
 
-def pack_texts(texts: Iterable[str], tokenizer, folder: Path, length: int, end: int, rows_a_shard: int = 20_000, seed: int = 0) -> int:
+def pack_texts(
+    texts: Iterable[str], tokenizer, folder: Path, length: int, end: int, rows_a_shard: int = 20_000, seed: int = 0
+) -> int:
     """Tokenise texts, close each with token ``end``, pack and shuffle them; returns the number of tokens."""
     packer, total, shards = Packer(length), 0, 0
     rng = np.random.default_rng(seed)
     for text in texts:
-        ids = tokenizer.encode(text).ids + [end]
+        ids = [*tokenizer.encode(text).ids, end]
         total += len(ids)
         packer.add((ids, [1] * len(ids)))
         if len(packer._done) >= rows_a_shard:

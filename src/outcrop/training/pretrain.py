@@ -1,8 +1,9 @@
-"""Pre-training from nothing: ``python -m outcrop.training.pretrain JOB --data FOLDER``; a tool of its own process, resumable at any step.
+"""Pre-training from nothing: ``python -m outcrop.training.pretrain JOB --data FOLDER``, resumable at any step.
 
-Knows nothing of the service or of what the text says. A job is a folder: ``job.json`` in (optional, the settings below), ``progress.jsonl``,
-``checkpoint.pt`` and the finished ``model/`` out. SIGTERM saves and leaves; the same command goes on. Several processes (``torchrun
---nproc-per-node N -m outcrop.training.pretrain ...``, or ``accelerate launch``) share every step's rows; each holds the whole model.
+Knows nothing of the service or of what the text says. A job is a folder: ``job.json`` in (optional, the settings
+below), ``progress.jsonl``, ``checkpoint.pt`` and the finished ``model/`` out. SIGTERM saves and leaves; the same
+command goes on. Several processes (``torchrun --nproc-per-node N -m outcrop.training.pretrain ...``, or ``accelerate
+launch``) share every step's rows; each holds the whole model.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads starve their neighbours on shared cores
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # before torch: spinning threads starve their neighbours on shared cores
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
 from outcrop.training import hub_folder, packing
 from outcrop.training.muon import optimisers
@@ -73,7 +75,9 @@ class Job:
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         self.device = _device()
         _set_up(settings, self.device, self.world)
-        self.shards = packing.Shards(_shard_folder(folder, settings, self.rank, self.world), settings.step_tokens, settings.seed)
+        self.shards = packing.Shards(
+            _shard_folder(folder, settings, self.rank, self.world), settings.step_tokens, settings.seed
+        )
         self.position = Position(data=settings.data)
         self.model = self._new_model().to(self.device)
         self.optimisers = optimisers(self.model, settings.matrix_lr, settings.other_lr)
@@ -132,7 +136,9 @@ class Job:
         if self.world == 1:
             return loss, self.stopping
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.model.parameters()]
-        flat = torch.cat([g.reshape(-1) for g in gradients] + [torch.tensor([loss, float(self.stopping)], device=self.device)])
+        flat = torch.cat(
+            [g.reshape(-1) for g in gradients] + [torch.tensor([loss, float(self.stopping)], device=self.device)]
+        )
         dist.all_reduce(flat)
         pieces = flat[:-2].split([g.numel() for g in gradients])
         for p, piece in zip(self.model.parameters(), pieces, strict=True):
@@ -167,8 +173,14 @@ class Job:
         if self.rank:
             return
         speed = (self.position.tokens - self._first_tokens) / max(self.position.seconds - earlier, 1e-9)
-        line = {"step": self.position.step, "tokens": self.position.tokens, "loss": round(loss, 4), "tokens_per_second": round(speed),
-                "seconds": round(self.position.seconds, 1), "progress": round(self._progress(), 4)}  # fmt: skip
+        line = {
+            "step": self.position.step,
+            "tokens": self.position.tokens,
+            "loss": round(loss, 4),
+            "tokens_per_second": round(speed),
+            "seconds": round(self.position.seconds, 1),
+            "progress": round(self._progress(), 4),
+        }
         with (self.folder / "progress.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(line, flush=True)
@@ -187,7 +199,11 @@ class Job:
         """Write the checkpoint beside the old one, then put it in its place: there is always a whole one."""
         if self.rank:
             return
-        state = {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers], "position": asdict(self.position)}
+        state = {
+            "model": self.model.state_dict(),
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "position": asdict(self.position),
+        }
         half = self._checkpoint.with_suffix(".half")
         torch.save(state, half)
         half.replace(self._checkpoint)
@@ -227,7 +243,9 @@ def save_model(model: Transformer, folder: Path, tokenizer: str, end: int, pad: 
 
 
 def _device() -> torch.device:
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
+    return (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
+    )
 
 
 def _set_up(settings: Settings, device: torch.device, world: int) -> None:
@@ -275,8 +293,12 @@ def _shard_folder(folder: Path, settings: Settings, rank: int, world: int) -> Pa
     packed = folder / "shards"
     if rank == 0 and not packed.exists():
         if not settings.tokenizer:
-            raise SystemExit(f"{data} holds no shards (*.npy); to pack its text, name a tokenizer.json with --tokenizer")
-        packing.pack_texts(packing.read_texts(data), _tokenizer(settings), folder / "packing", settings.row_tokens, _ends(settings)[1])
+            raise SystemExit(
+                f"{data} holds no shards (*.npy); to pack its text, name a tokenizer.json with --tokenizer"
+            )
+        packing.pack_texts(
+            packing.read_texts(data), _tokenizer(settings), folder / "packing", settings.row_tokens, _ends(settings)[1]
+        )
         (folder / "packing").rename(packed)
     if world > 1:
         dist.barrier()
