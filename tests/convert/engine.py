@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.llama_child import llama
+
 
 class Engine:
     def __init__(self, address: str) -> None:
@@ -32,17 +34,14 @@ class Engine:
         return self.post("/tokenize", {"content": text, **fields})["tokens"]
 
 
+EXACT = {
+    "cache_type_k": ["ggml_type", "GGML_TYPE_F32"],  # keeps near ties apart
+    "cache_type_v": ["ggml_type", "GGML_TYPE_F32"],
+    "flash_attn_type": ["llama_flash_attn_type", "LLAMA_FLASH_ATTN_TYPE_DISABLED"],
+}
+
+
 @contextmanager
 def serve(model: Path, context: int = 512) -> Iterator[Engine]:
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(model)
-    params.n_ctx, params.n_parallel, params.warmup = context, 1, False
-    params.hostnames, params.port = ["127.0.0.1"], 0
-    params.cpuparams.n_threads, params.cache_ram_mib, params.verbosity = 1, 0, 0
-    params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32  # keeps near ties apart
-    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    server = xllamacpp.Server(params)
-    yield Engine(server.listening_address)
-    del server
+    with llama(model, n_ctx=context, n_parallel=1, **EXACT) as address:
+        yield Engine(address)

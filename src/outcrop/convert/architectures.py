@@ -107,7 +107,7 @@ def shape_of(config: Mapping[str, Any], row: Architecture) -> Shape:
         return _shape(values, row)
     except KeyError as error:
         raise ValueError(f"config.json has no {error.args[0]}") from error
-    except (TypeError, AttributeError, OverflowError) as error:
+    except (TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"config.json: {error}") from error
 
 
