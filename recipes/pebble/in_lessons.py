@@ -1,0 +1,54 @@
+"""How much of its lessons a model has learnt: new values in the templates it was taught, exact match of the last reply.
+
+Knows nothing of the scorecard, which asks in words that were never taught; the two together tell learning from phrasing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+from recipes.pebble import data
+from recipes.pebble.serving import served
+
+START, END = "<|im_start|>assistant\n", "<|im_end|>"
+
+
+def question(rng: Random, task: data.Task) -> tuple[str, str]:
+    """A conversation up to its last reply, and that reply."""
+    text = "".join(part for part, _ in data.spans(rng, task))
+    prompt, _, reply = text.rpartition(START)
+    return prompt + START, reply.partition(END)[0]
+
+
+def complete(url: str, prompt: str) -> str:
+    body = json.dumps({"prompt": prompt, "n_predict": 160, "temperature": 0, "special": True}).encode()
+    request = urllib.request.Request(url + "/completion", body, {"content-type": "application/json"})
+    return json.load(urllib.request.urlopen(request))["content"].removesuffix(END)
+
+
+def measure(model: Path, count: int = 60, seed: int = 7_000_000) -> dict[str, float]:
+    """Per cent of exact replies, by the module and name of the task."""
+    skipped = {data.stories.human, data.sums.drill, data.babble}
+    asked = [
+        (task, *question(Random(f"{seed}-{i}"), task))
+        for task in data.MAIN
+        if task not in skipped
+        for i in range(count)
+    ]
+    with served(model) as url, ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda item: complete(url, item[1]), asked))
+    right: dict[str, list[bool]] = defaultdict(list)
+    for (task, _, wanted), reply in zip(asked, replies, strict=True):
+        right[f"{task.__module__.rsplit('.', 1)[1]}.{task.__name__}"].append(reply == wanted)
+    return {name: round(100 * sum(marks) / len(marks), 1) for name, marks in right.items()}
+
+
+if __name__ == "__main__":
+    for name, figure in measure(Path(sys.argv[1])).items():
+        print(f"{name:28} {figure:5} %")
