@@ -1,6 +1,6 @@
-"""How much of its lessons a model has learnt: new values in the templates it was taught, exact match of the last reply.
+"""How much of its lessons a model has learnt: new values in taught templates, exact match of the last reply.
 
-Knows nothing of the scorecard, which asks in words that were never taught; the two together tell learning from phrasing.
+Knows nothing of the scorecard, which asks in words never taught; the two together tell learning from phrasing.
 """
 
 from __future__ import annotations
