@@ -30,6 +30,9 @@ print("at", server.listening_address, flush=True)
 sys.stdin.read()
 """
 
+RUNNING: set[int] = set()
+"""Process ids of the servers that run now: tests that look for children left behind pass over them."""
+
 
 @contextmanager
 def llama(model: Path, **settings: Any) -> Iterator[str]:
@@ -45,9 +48,11 @@ def llama(model: Path, **settings: Any) -> Iterator[str]:
         env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
     )
     with child:
+        RUNNING.add(child.pid)
         try:
             yield address(child)
         finally:
+            RUNNING.discard(child.pid)
             child.kill()
 
 

@@ -47,7 +47,9 @@ def test_text_that_is_no_call_gives_nothing(text):
 
 def test_space_before_the_arguments_is_not_passed_on() -> None:
     call = ForcedCall()
-    pieces = [piece for text in ('{"name": "f", "arguments":', " ", "\n ", '{"a": 1}', "}") for piece in call.feed(text)]
+    pieces = [
+        piece for text in ('{"name": "f", "arguments":', " ", "\n ", '{"a": 1}', "}") for piece in call.feed(text)
+    ]
     assert pieces[0] == ("f", "")
     assert pieces[1][1].startswith("{")
     assert "".join(piece for _, piece in pieces) == '{"a": 1}'

@@ -16,6 +16,7 @@ import uvloop
 from outcrop.engines import process
 from outcrop.engines.llama import Options
 from outcrop.engines.process import EngineFailed, EngineProcess
+from tests.llama_child import RUNNING
 
 from .conftest import gone
 
@@ -46,7 +47,7 @@ async def eventually(check, within_s: float = 3.0) -> None:
 
 
 def children() -> list[int]:
-    return [child.pid for child in psutil.Process().children(recursive=True)]
+    return [child.pid for child in psutil.Process().children(recursive=True) if child.pid not in RUNNING]
 
 
 async def test_it_serves_and_ends(tiny):

@@ -38,7 +38,7 @@ def read(path: Path) -> Model:
         fields = list(_fields(path.read_bytes()))
         pieces = [_piece(value) for number, value in fields if number == 1]
         trainer, normalizer = (dict(_fields(next((v for n, v in fields if n == k), b""))) for k in (2, 3))
-    except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
+    except (LookupError, struct.error, UnicodeDecodeError, TypeError) as error:
         raise ValueError(f"{path}: not a SentencePiece model ({error})") from error
     if trainer.get(3, 1) != BPE or not pieces:
         raise ValueError(f"{path}: not a SentencePiece BPE model; other kinds cannot be converted")
