@@ -244,3 +244,16 @@ def test_a_last_word_of_the_assistant_is_gone_on_from():
 def test_a_beginning_cannot_be_held_to_a_schema(more):
     with pytest.raises(ValidationException, match="must end with a user message"):
         body(turn(("user", [{"text": "a"}]), ("assistant", [{"text": "Sure, "}]), **more), LLAMA)
+
+
+def test_no_reasoning_before_an_answer_whose_form_is_demanded():
+    demanded = turn(toolConfig={"tools": [WEATHER], "toolChoice": {"any": {}}})
+    assert body(demanded, LLAMA)["chat_template_kwargs"] == {"enable_thinking": False}
+    assert "chat_template_kwargs" not in body(demanded, OPENAI)
+    assert "chat_template_kwargs" not in body(turn(toolConfig={"tools": [WEATHER]}), LLAMA)
+
+
+def test_reasoning_that_is_asked_for_comes_before_a_demanded_form_all_the_same():
+    asked = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    demanded = turn(toolConfig={"tools": [WEATHER], "toolChoice": {"any": {}}}, additionalModelRequestFields=asked)
+    assert body(demanded, LLAMA)["chat_template_kwargs"] == {"enable_thinking": True}

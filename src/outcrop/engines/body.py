@@ -65,6 +65,7 @@ def body(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
         **_output(turn),
         **_tools(turn, endpoint),
         **_prefill(turn, endpoint),
+        **_unthinking(turn, endpoint),
         **_additional(turn.get("additionalModelRequestFields") or {}, endpoint),
         **endpoint.kind.always,
     }
@@ -76,6 +77,13 @@ def _inference(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     if stop := config.get("stopSequences"):
         out |= {"stop": stop, **endpoint.kind.with_stop}
     return out
+
+
+def _unthinking(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
+    """No reasoning before an answer whose form is demanded, unless the request asks for it: llama.cpp binds the answer
+    to its schema only after the reasoning, and a small model may not come to an end of that."""
+    demanded = reads_as_call(turn, endpoint) or "textFormat" in (turn.get("outputConfig") or {})
+    return {"chat_template_kwargs": {"enable_thinking": False}} if demanded and endpoint.kind.template_kwargs else {}
 
 
 def _prefill(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
