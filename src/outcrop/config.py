@@ -23,6 +23,7 @@ def knob(default: Any, help: str) -> Any:
 class Settings:
     """Everything an operator can set. Durations are seconds (`_s`), sizes are MiB (`_mib`)."""
 
+    # ruff: noqa: RUF009 (knob is dataclasses.field with its help)
     home: Path = knob(Path("~/.outcrop"), "Folder of all state: database, keys, models, engine builds, logs.")
     host: str = knob("127.0.0.1", "Address to listen on.")
     port: int = knob(8484, "Cleartext port: HTTP/1.1 and h2 with prior knowledge.")
@@ -31,10 +32,10 @@ class Settings:
     region: str = knob("us-east-1", "Region in ARNs and in the signature scope that `outcrop env` prints.")
     account_id: str = knob("000000000000", "Account number in ARNs.")
     database_url: str = knob("", "SQLAlchemy URL; empty means SQLite in the home folder.")
-    objects_url: str = knob("", "Where s3:// URLs live: empty means the home folder, `s3://` a real S3 (AWS_* variables).")
+    objects_url: str = knob("", "Where s3:// URLs live: empty means the home folder, `s3://` a real S3.")
     objects_endpoint: str = knob("", "Endpoint of an S3-compatible store, with objects_url = `s3://`.")
     model: str = knob("outcrop.pebble-v1", "Model loaded when the service starts; empty loads none.")
-    engine: str = knob("auto", "`auto` (built llama-server if there is one, else the wheel), `wheel`, or a llama-server path.")
+    engine: str = knob("auto", "`auto` (a built llama-server, else the wheel), `wheel`, or a llama-server's path.")
     engine_threads: int = knob(0, "Threads of each engine; 0 means the machine's cores.")
     engine_slots: int = knob(16, "Requests an engine decodes at the same time.")
     engine_context: int = knob(0, "Tokens of context per request; 0 means the model's own, up to 32,768.")

@@ -5,6 +5,7 @@ Knows nothing of how requests are served.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 import time
@@ -52,12 +53,16 @@ async def status(settings: Settings, home: Home, keys: Keys) -> tuple[str, bool]
 
     if home.server() is None:
         return f"No Outcrop server runs on {home.path}.", False
-    request = urllib.request.Request(f"{url(settings, home)}/status")
+    request = await _signed(settings, keys, urllib.request.Request(f"{url(settings, home)}/status"))
     try:
-        with urllib.request.urlopen(await _signed(settings, keys, request), timeout=10) as answer:
-            return status_text(json.load(answer)), True
+        return status_text(await asyncio.to_thread(_fetch, request)), True
     except (urllib.error.URLError, OSError) as error:
         return f"The server does not answer at {request.full_url}: {error}", False
+
+
+def _fetch(request: urllib.request.Request) -> Any:
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
 
 
 async def _signed(settings: Settings, keys: Keys, request: urllib.request.Request) -> urllib.request.Request:

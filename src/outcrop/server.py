@@ -92,7 +92,7 @@ def _signals() -> asyncio.Event:
 async def _drain(busy: Callable[[], int], seconds: float, hurry: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    while busy() and loop.time() < deadline and not hurry.is_set():
+    while busy() and loop.time() < deadline and not hurry.is_set():  # noqa: ASYNC110 (busy is a number, not an event)
         await asyncio.sleep(0.02)
 
 

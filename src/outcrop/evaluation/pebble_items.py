@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -262,7 +262,7 @@ def creative(rng: Random) -> Item:
     return Item([user(asked[:1].upper() + asked[1:])], lambda r: _good_text(r.text, words, verse))
 
 
-def _good_text(text: str, words: list[str], verse: bool) -> bool:
+def _good_text(text: str, words: Sequence[str], verse: bool) -> bool:
     parts = [
         s.strip().lower() for s in (text.strip().split("\n") if verse else re.split(r"(?<=[.!?])\s+", text.strip()))
     ]
