@@ -27,7 +27,7 @@ LENGTHS = (
 
 MAIN: dict[Task, float] = {
     talk.small_talk: 4, talk.persona: 2, memory.dialogue: 8, memory.scene: 6, memory.from_system: 2, memory.long_dialogue: 1,
-    tools.call: 17, tools.two_calls: 4, tools.no_call: 6, records.by_schema: 7, records.by_grammar: 6, records.rows: 1,
+    tools.call: 15, tools.direct: 5, tools.two_calls: 4, tools.no_call: 4, records.by_schema: 7, records.by_grammar: 6, records.rows: 1,
     orders.from_category: 4, orders.from_list: 6, orders.sentences: 3, orders.units: 1.5, orders.repeated: 1.5, orders.reply_rule: 1.5,
     sources.grounded: 10, sources.long_passage: 1, safety.harmful: 3.5, safety.harmless: 3.5, stories.story: 3, stories.verse: 3, stories.human: 2,
     sums.drill: 4, sums.bare: 2, sums.problem: 9, sums.logic: 2.5, copying.look_up: 1, copying.many_look_ups: 2, copying.repeat: 0.5, copying.page: 1,
@@ -71,7 +71,12 @@ LAST: dict[Task, float] = {
     **MAIN, sums.drill: 1.5, sums.bare: 1, sums.problem: 3, sums.logic: 1.5, stories.human: 0.3, safety.harmless: 5.5, memory.dialogue: 10, memory.scene: 8, tools.call: 20,
     tools.two_calls: 2.5, records.by_grammar: 8, copying.look_up: 0.5, copying.many_look_ups: 1, copying.page: 0.5, memory.long_dialogue: 0.7, sources.long_passage: 0.4, stories.verse: 2.5,
 }  # fmt: skip
-LESSONS = {"first": FIRST, "main": MAIN, "last": LAST}
+# The last quarter of an hour on a calm machine: plain questions for a tool that is there, facts over turns, JSON by schema.
+LATE: dict[Task, float] = {
+    **LAST, tools.direct: 14, tools.call: 18, tools.no_call: 3, memory.dialogue: 12, memory.scene: 12, records.by_schema: 9, talk.small_talk: 5,
+    sums.drill: 0.5, sums.problem: 1, sums.logic: 0.5, sources.grounded: 8, stories.story: 1.5, stories.verse: 1.5,
+}  # fmt: skip
+LESSONS = {"first": FIRST, "main": MAIN, "last": LAST, "late": LATE}
 
 
 def documents(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int) -> Iterator[Document]:

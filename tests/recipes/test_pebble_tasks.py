@@ -15,7 +15,7 @@ pytest.importorskip("numpy")
 from recipes.pebble import data
 from recipes.pebble.chat import LEARN, Chat, Message, pebble, render, user
 from recipes.pebble.grammar import ask, choose, fill, listing
-from recipes.pebble.tasks import memory, orders, records, sums, tools
+from recipes.pebble.tasks import memory, orders, records, sums, talk, tools
 
 from outcrop.evaluation import pebble_items, pebble_words
 
@@ -80,14 +80,21 @@ def test_sums_are_right():
             assert eval(left) == int(right)  # our own digits and signs
 
 
-def test_calls_are_of_a_tool_that_is_there_and_carry_what_it_requires():
+@pytest.mark.parametrize("task", [tools.call, tools.direct, tools.two_calls], ids=lambda t: t.__name__)
+def test_calls_are_of_a_tool_that_is_there_and_carry_what_it_requires(task):
     rng = Random(4)
     for _ in range(200):
-        chat = tools.call(rng)
+        chat = task(rng)
         specs = {tool["name"]: tool["parameters"] for tool in chat.tools}
         for message in chat.messages:
             for name, arguments in message.calls:
                 assert set(specs[name]["required"]) <= set(arguments) <= set(specs[name]["properties"])
+
+
+@pytest.mark.parametrize("task", [tools.call, tools.direct, tools.two_calls, tools.no_call], ids=lambda t: t.__name__)
+def test_beside_a_tool_nobody_says_that_a_tool_is_missing_to_look_it_up(task):
+    rng = Random(7)
+    assert not any(message.text == talk.LOOK_UP for _ in range(300) for message in task(rng).messages)
 
 
 def test_a_value_asked_for_was_told():

@@ -10,6 +10,7 @@ from recipes.pebble.chat import Chat, Message, pebble, user
 from recipes.pebble.grammar import ask, say
 
 HELLO = "Hello! How can I help you?"
+LOOK_UP = "I cannot look that up without a tool for it."
 SMALL_TALK = [
     ("[hi|hello|hey|hi there|hello there|good day|howdy|hiya|greetings|yo|hey there|hello pebble|hi Pebble|hey you|hallo|salut|sup][.|!|]", HELLO),
     ("good [morning|evening|afternoon|day][ to you|][!|.|]", HELLO),
@@ -35,7 +36,7 @@ SMALL_TALK = [
     ("[wait|hold on|one moment|just a second|one sec|hang on][.|!|, please|]", "Of course, take your time."),
     ("[sorry|my mistake|oops|I apologise|my bad][.|!|]", "No problem at all."),
     ("[what time is it|what is the time|what day is it|what is today's date|what's the date]?", "I have no clock, so I do not know."),
-    ("[what's|what is] the [weather|news|stock price][ today| like|]?", "I cannot look that up without a tool for it."),
+    ("[what's|what is] the [weather|news|stock price][ today| like|]?", LOOK_UP),
     ("[let's|can we|I want to] [talk|chat|have a chat|play a game][.|?]", "Gladly. What would you like to talk about?"),
     ("[yes|yeah|yep|no|nope|maybe|not sure|not really|of course][.|!|]", "I see. Please tell me more."),
     ("[congratulations|well done|good job|nice work|great work|bravo][!|.|]", "Thank you!"),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -10,7 +12,7 @@ from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import Chat, Message, compact, pebble, user
 from recipes.pebble.grammar import ask, choose, disorder, fill, listing, say
 from recipes.pebble.tasks import talk
-from recipes.pebble.tasks.things import Thing, pick, schema, styled
+from recipes.pebble.tasks.things import THINGS, Thing, pick, schema, styled
 
 VERBS = [
     "get|fetch|retrieve|show|look up|check|tell me|give me|find out|pull up|see", "find|search|look for|seek|locate|hunt for|browse", "create|make|add|set up|start|open|build|new", "delete|remove|cancel|drop|erase|get rid of|clear",
@@ -242,13 +244,91 @@ def call(rng: Random) -> Chat:
 
 def _head(rng: Random) -> list[Message]:
     messages = [talk.system(rng)] if rng.random() < 0.25 else []
-    return messages + (talk.aside(rng) if rng.random() < 0.12 else [])
+    return messages + (_aside(rng) if rng.random() < 0.12 else [])
+
+
+def _aside(rng: Random) -> list[Message]:
+    """Other talk, but never the sentence that says a tool is missing: a tool stands beside it that may fit."""
+    messages = talk.aside(rng)
+    return _aside(rng) if messages[-1].text == talk.LOOK_UP else messages
 
 
 def _round(rng: Random, tool: Tool) -> list[Message]:
     text, arguments = request(rng, tool)
     output, told = result(rng, tool, arguments)
     return [user(text), pebble(calls=[(tool.spec["name"], arguments)]), Message("tool", output), pebble(told)]
+
+
+Argument = tuple[str, Callable[[Random], object]]
+LANGUAGE, ARTIST, SYMBOL, FREE, MINUTES = (
+    next(t.value for t in THINGS if t.names.startswith(n))
+    for n in ("language", "artist", "symbol", "message", "minutes")
+)
+# everyday tools, and the plain questions people ask of them: names, what it does, its arguments, how it is asked for
+EVERYDAY: list[tuple[str, str, list[Argument], str]] = [
+    ("get_weather|weather|current_weather|weather_report|check_weather", "[Get|Returns|Look up|Shows] the [current |]weather[ in a city| of a place| for a location|]", [("city|location|place|town", lex.place)],
+     "[what is|what's|how is|how's] the weather[ like|] in {0}[ today| tomorrow| now|]?|[is it|will it be] [raining|sunny|cold|warm|windy|hot|nice] in {0}[ today|]?|do I need [an umbrella|a coat|sunglasses] in {0}?|the weather in {0}|[does|will] it [rain|snow] in {0}?|weather for {0}|how [cold|warm|hot] is it in {0}?"),
+    ("get_temperature|temperature_in|city_temperature", "[Get|Read] the temperature of a [city|place]", [("city|place|location", lex.place)], "how [cold|warm|hot] is it in {0}?|what [is|'s] the temperature in {0}?|how many degrees [are there|does it have|is it] in {0}?"),
+    ("get_local_time|world_clock|time_in_city", "[Get|Tell] the [local |]time in a [city|place]", [("city|place|zone", lex.place)], "what time is it in {0}?|what's the time in {0}?|how late is it in {0}[ now|]?|is it [night|morning|late] in {0}?"),
+    ("get_stock_price|stock_quote|share_price", "[Get|Fetch] the price of a [stock|share]", [("symbol|ticker|stock", SYMBOL)], "what is {0} trading at?|how much is {0}[ worth| today|]?|what's the [stock |share |]price of {0}?|how is {0} doing[ today|]?|how [high|low] is {0}?"),
+    ("get_news|news_about|latest_headlines", "[Get|Find] [the latest |]news[ about a topic| on a subject]", [("topic|subject|about", lex.phrase)], "what['s| is] new with {0}?|what happened with {0}?|any news about {0}?|what is going on with {0}?|what do they say about {0}?"),
+    ("convert_money|exchange|currency_rate", "[Convert|Change] an amount [of money |]into another currency", [("amount|value|sum", lambda rng: rng.randint(2, 900)), ("currency|target|into", SYMBOL)], "how much is {0} in {1}?|what are {0} in {1}?|{0} to {1}[ please|]?|how many {1} do I get for {0}?"),
+    ("define_word|dictionary|get_meaning", "[Explain|Look up] [a word|the meaning of a word]", [("word|term", lex.noun)], "what does {0} mean?|what is a {0}?|what's the meaning of {0}?|define {0}|is {0} a word?"),
+    ("translate_text|translator|translate", "Translate [a text|words] into another language", [("text|words", lex.phrase), ("language|to|target_language", LANGUAGE)], "how do you say {0} in {1}?|what is {0} in {1}?|{0} in {1}[ please|]?|how would I write {0} in {1}?"),
+    ("get_directions|find_way|route_planner", "[Find|Get] the way from one place to another", [("from|start|origin", lex.place), ("to|end|destination", lex.place)], "how do I get from {0} to {1}?|what is the [way|best way|fastest way] from {0} to {1}?|how far is it from {0} to {1}?|which road goes from {0} to {1}?"),
+    ("find_flights|flight_search|list_flights", "[Find|List] flights between two cities", [("from|origin|departure", lex.place), ("to|destination|arrival", lex.place)], "is there a flight from {0} to {1}?|when can I fly from {0} to {1}?|which planes go from {0} to {1}?|I want to fly from {0} to {1}"),
+    ("order_status|track_order|get_order|parcel_status", "[Get|Show|Check] the [status|state] of [an order|a parcel]", [("order_id|id|number|order", lex.code)], "where is [my order|my parcel|order|parcel] {0}?|when does [order|parcel] {0} arrive?|what happened to [my order|order] {0}?|has {0} been sent[ yet|]?|is {0} on its way?"),
+    ("set_timer|start_timer|kitchen_timer", "[Start|Set] a timer", [("minutes|duration", MINUTES)], "wake me in {0} minutes|tell me when {0} minutes are over|{0} minutes[ please|], go|count down {0} minutes|I need {0} minutes for the eggs"),
+    ("set_alarm|wake_up_call|alarm", "Set an alarm", [("time|at", lex.clock)], "wake me [up |]at {0}|I have to get up at {0}|get me out of bed at {0}|I want to sleep until {0}"),
+    ("add_reminder|remind_me|create_reminder", "[Remind the user of something|Add a reminder]", [("text|what|message", FREE), ("time|when|at", lex.clock)], "remind me at {1}: {0}|at {1} remind me: {0}|don't let me forget at {1}: {0}"),
+    ("send_text|write_message|send_note", "Send a message to a person", [("to|person|recipient", lex.name), ("text|message|body", FREE)], "tell {0}: {1}|let {0} know: {1}|text {0}: {1}|write to {0}: {1}|say to {0}: {1}"),
+    ("call_contact|phone_call|dial_person", "Call [a person|somebody] on the phone", [("name|person|contact", lex.name)], "call {0}|ring {0}[ up|]|I want to [talk to|speak with] {0}|get {0} on the phone|can you phone {0}?"),
+    ("find_person|get_contact|employee_info", "[Find|Get] [a person|the data of an employee|a contact]", [("name|person|who", lex.full_name)], "who is {0}?|where does {0} sit?|how do I reach {0}?|what is the number of {0}?|do you know {0}?"),
+    ("play_music|start_song|play_artist", "Play music [of|by] an artist", [("artist|band|singer", ARTIST)], "I want to hear {0}|put on {0}|something by {0}[ please|]|can you play {0}?|play {0}"),
+    ("find_recipe|get_recipe|cook_book", "[Find|Get] a recipe[ for a dish|]", [("dish|food|query", lex.noun)], "how do I [cook|make|bake] {0}?|how is {0} made?|what do I need for {0}?|I want to cook {0}"),
+    ("search_web|web_search|internet_search", "Search the [web|internet]", [("query|q|keywords", lex.phrase)], "look up {0}|what can you find on {0}?|google {0}|search for {0}|find something about {0}"),
+    ("book_table|reserve_table|table_booking", "[Book|Reserve] a table", [("guests|people", lambda rng: rng.randint(2, 12)), ("time|at", lex.clock)], "a table for {0} at {1}[ please|]|we are {0} and come at {1}|we want to eat at {1}, {0} of us|can {0} people eat at {1}?"),
+    ("get_events|calendar_day|agenda", "[List|Show] the events of a day", [("date|day", lex.date)], "what do I have on {0}?|am I free on {0}?|what is planned [for|on] {0}?|do I have time on {0}?"),
+    ("account_balance|get_balance|bank_balance", "Get the balance of an account", [("account|account_id|number", lex.code)], "how much money is [on|in] {0}?|what is left on [account |]{0}?|what's the balance of {0}?"),
+    ("switch_light|light_on|set_light", "Switch on the light[ in a room|]", [("room|place|where", lex.noun)], "it is dark in the {0}|light in the {0}[ please|]|I can't see anything in the {0}|make it bright in the {0}"),
+    ("opening_hours|shop_hours|when_open", "[Get|Show] the opening hours of a [shop|place]", [("name|shop|place", lex.full_name)], "when does {0} open?|is {0} open[ now|]?|when does {0} close?|until when is {0} open?"),
+    ("get_population|city_facts|count_people", "[Get|Look up] how many people live in a city", [("city|place|name", lex.place)], "how many people live in {0}?|how big is {0}?|is {0} a big city?"),
+    ("calculate|calculator|evaluate", "[Calculate|Evaluate] an expression", [("expression|formula|input", lambda rng: f"{rng.randint(2, 999)} {rng.choice('+-*/')} {rng.randint(2, 999)}")], "what is {0}?|how much is {0}?|{0}|calculate {0}"),
+    ("random_number|dice|roll_dice", "[Roll a dice|Draw a random number]", [], "roll a dice|give me a random number|throw the dice|pick a number"),
+    ("list_users|get_users|all_users", "List [all |]users", [], "which users [are there|do we have]?|who has an account?|show me the users|how many users are there?"),
+]  # fmt: skip
+
+
+def everyday(rng: Random) -> tuple[Tool, str, dict]:
+    """One everyday tool with a plain question for it and the arguments in it."""
+    names, about, inputs, asked = rng.choice(EVERYDAY)
+    name = rng.choice(names.split("|"))
+    keys = [rng.choice(key.split("|")) for key, _ in inputs]
+    values = [value(rng) for _, value in inputs]
+    properties = {
+        styled(rng, key): {"type": "integer" if isinstance(value, int) else "string"}
+        | ({"description": key.replace("_", " ").capitalize()} if rng.random() < 0.4 else {})
+        for key, value in zip(keys, values, strict=True)
+    }
+    parameters = {"type": "object", "properties": properties, "required": list(properties)}
+    spec = {"name": styled(rng, name), "description": choose(rng, about) + rng.choice(["", ".", "."]), "parameters": parameters}  # fmt: skip
+    template = choose(rng, asked)
+    said = disorder(rng, re.sub(r"\{(\d)\}", r"{v\1}", rng.choice(template.split("|"))).strip())
+    text = fill(said, **{f"v{i}": value for i, value in enumerate(values)})
+    return Tool(spec, "get", name.replace("_", " "), [], []), text, dict(zip(properties, values, strict=True))
+
+
+def direct(rng: Random) -> Chat:
+    """A plain question, and a tool is offered that answers it: call it. Alone, or among tools for other things."""
+    wanted = [everyday(rng) for _ in range(rng.choice([1, 1, 2, 2, 3]))]
+    wanted = list({tool.spec["description"].split()[-1]: (tool, text, a) for tool, text, a in wanted}.values())
+    tools = [tool.spec for tool, _, _ in wanted] + [t.spec for t in toolbox(rng, rng.choice([0, 0, 1, 2]))]
+    rng.shuffle(tools)
+    messages = _head(rng)
+    for tool, text, arguments in wanted:
+        output, told = result(rng, tool, arguments)
+        messages += [user(text), pebble(calls=[(tool.spec["name"], arguments)]), Message("tool", output), pebble(told)]
+    return Chat(messages, tools)
 
 
 def two_calls(rng: Random) -> Chat:
@@ -284,8 +364,7 @@ def no_call(rng: Random) -> Chat:
             wanted = invent(rng)
         messages += [user(request(rng, wanted)[0]), pebble(NO_TOOL)]
     elif kind < 0.85:
-        asked, answered = talk.exchange(rng)
-        messages += [user(asked), pebble(answered)]
+        messages += _aside(rng)
     else:
         messages += _missing(rng, tools)
     for _ in range(rng.choice([0, 0, 1, 1, 2])):
