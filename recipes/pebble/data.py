@@ -71,7 +71,7 @@ LAST: dict[Task, float] = {
     **MAIN, sums.drill: 1.5, sums.bare: 1, sums.problem: 3, sums.logic: 1.5, stories.human: 0.3, safety.harmless: 5.5, memory.dialogue: 10, memory.scene: 8, tools.call: 20,
     tools.two_calls: 2.5, records.by_grammar: 8, copying.look_up: 0.5, copying.many_look_ups: 1, copying.page: 0.5, memory.long_dialogue: 0.7, sources.long_passage: 0.4, stories.verse: 2.5,
 }  # fmt: skip
-# Tried for ten minutes after the shipped weights, and not shipped: plain questions for a tool that is there, facts over turns, JSON by schema.
+# Tried for twelve minutes after the shipped weights, and not shipped: plain questions for a tool that is there, facts over turns, JSON by schema.
 LATE: dict[Task, float] = {
     **LAST, tools.direct: 14, tools.call: 18, tools.no_call: 3, memory.dialogue: 12, memory.scene: 12, records.by_schema: 9, talk.small_talk: 5,
     sums.drill: 0.5, sums.problem: 1, sums.logic: 0.5, sources.grounded: 8, stories.story: 1.5, stories.verse: 1.5,
