@@ -22,9 +22,17 @@ from tests.live import Live, clean_environment, free_ports, running, stop
 from tests.tiny_model import tiny_gguf
 
 MODEL = "test.tiny-v1"
+NO_END = {"logit_bias": [[token, False] for token in (262, 263, 264)]}
+"""Never the tokens that end an answer: a model of random weights would end it at any time."""
 ASK = [{"role": "user", "content": [{"text": "hello"}]}]
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("standing")]
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("standing"),
+    # botocore leaves the socket of a stream that was not read to its end to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +66,19 @@ def client(live: Live, **config: Any) -> Any:
 
 
 def converse(bedrock: Any, tokens: int = 5) -> dict[str, Any]:
-    return bedrock.converse(modelId=MODEL, messages=ASK, inferenceConfig={"maxTokens": tokens})
+    return bedrock.converse(
+        modelId=MODEL, messages=ASK, inferenceConfig={"maxTokens": tokens}, additionalModelRequestFields=NO_END
+    )
 
 
 def stream(bedrock: Any, tokens: int) -> Any:
-    return iter(bedrock.converse_stream(modelId=MODEL, messages=ASK, inferenceConfig={"maxTokens": tokens})["stream"])
+    return iter(opened(bedrock, tokens)["stream"])
+
+
+def opened(bedrock: Any, tokens: int) -> dict[str, Any]:
+    return bedrock.converse_stream(
+        modelId=MODEL, messages=ASK, inferenceConfig={"maxTokens": tokens}, additionalModelRequestFields=NO_END
+    )
 
 
 def engine_pid(live: Live) -> int:
@@ -94,13 +110,13 @@ def test_sixty_four_streams_at_once_all_come_to_their_end(server: Live) -> None:
 
     with ThreadPoolExecutor(64) as pool:
         ends = list(pool.map(run, range(64)))
-    assert all(reason in ("max_tokens", "end_turn") and 0 < tokens <= 40 for reason, tokens in ends)
+    assert ends == [("max_tokens", 40)] * 64
 
 
 def test_a_client_that_hangs_up_frees_its_slot(server: Live) -> None:
     bedrock = client(server)
     for _ in range(3):
-        reply = bedrock.converse_stream(modelId=MODEL, messages=ASK, inferenceConfig={"maxTokens": 3500})
+        reply = opened(bedrock, 3500)
         next(iter(reply["stream"]))
         reply["stream"].close()
     deadline = time.monotonic() + 10

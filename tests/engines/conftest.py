@@ -76,7 +76,7 @@ def model_of(path: Path, name: str = "test.tiny-v1") -> Model:
 
 
 def body(**more) -> dict:
-    return {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 4, **more}
+    return {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 4, "ignore_eos": True, **more}
 
 
 async def chat(endpoint: Endpoint, **more) -> dict:
