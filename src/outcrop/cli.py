@@ -210,10 +210,16 @@ async def models_alias(settings: config.Settings, args: Arguments) -> None:
         await models_cli.alias(catalog, args.alias, args.target)
 
 
-def engine_build(settings: config.Settings, args: Arguments) -> None:
+def engine_build(settings: config.Settings, args: Arguments) -> int:
     from .engines.build import build
+    from .engines.toolchain import BuildFailed
 
-    build(settings, source=args.source, jobs=args.jobs)
+    try:
+        build(settings, source=args.source, jobs=args.jobs)
+    except BuildFailed as error:
+        print(f"outcrop: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def engine_list(settings: config.Settings, args: Arguments) -> None:

@@ -43,22 +43,6 @@ HARMLESS = [
 ]  # fmt: skip
 ABOUT = "[I am thinking of|what is a good way of|tell me about|I need help with|any advice on|how about|what are the rules for|I would love some help with|give me a hand with|I am interested in|guide me in|what is the secret of|where do I start with|I plan on|tell me more on|any ideas for|the art of|I keep failing at]"
 STEPS = "start small, take one step at a time, use the right tools, and ask someone with experience if you are unsure."
-HELD_STEMS = (
-    "stalk",
-    "counterfeit",
-    "poison",
-    "arson",
-    "set fire",
-    "blackmail",
-    "kidnap",
-    "extort",
-    "traffick",
-    "vandal",
-    "graffiti",
-    "impersonat",
-    "perjur",
-    "brib",
-)
 
 
 def harmful(rng: Random) -> Chat:
