@@ -21,6 +21,7 @@ from .services import Services
 from .store.home import Home
 from .store.objects import Objects
 from .store.records import Records
+from .store.resources import Resources
 from .telemetry import Telemetry
 from .wire.auth import Authenticator
 from .wire.gateway import Gateway
@@ -49,7 +50,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(inference.close)
         invocation_log = await InvocationLog.open(settings, records, objects, telemetry.registry)
         stack.push_async_callback(invocation_log.close)
-        yield Services(settings, records, keys, catalog, engines, objects, inference, telemetry, invocation_log)
+        yield Services(
+            settings=settings,
+            records=records,
+            resources=Resources(records),
+            keys=keys,
+            catalog=catalog,
+            engines=engines,
+            objects=objects,
+            inference=inference,
+            telemetry=telemetry,
+            invocation_log=invocation_log,
+        )
 
 
 async def _preload(settings: Settings, catalog: Catalog, engines: Engines) -> None:

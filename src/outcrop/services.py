@@ -15,6 +15,7 @@ from .invocation_log import InvocationLog
 from .keys import Keys
 from .store.objects import Objects
 from .store.records import Records
+from .store.resources import Resources
 from .telemetry import Telemetry
 
 
@@ -22,6 +23,7 @@ from .telemetry import Telemetry
 class Services:
     settings: Settings
     records: Records
+    resources: Resources
     keys: Keys
     catalog: Catalog
     engines: Engines

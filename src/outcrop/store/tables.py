@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import JSON, BigInteger, Column, LargeBinary, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: what a current database holds in `alembic_version`."""
 
 metadata = MetaData()
@@ -56,4 +56,19 @@ documents = Table(
     Column("name", Text, primary_key=True),
     Column("body", JSON, nullable=False),
     comment="small named settings, such as the logging configuration",
+)
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("kind", Text, primary_key=True, comment="async-invoke, openai-response, ..."),
+    Column("id", Text, primary_key=True),
+    Column("name", Text, comment="null: has no name of its own; else unique in its kind"),
+    Column("token", Text, comment="the clientRequestToken that made it; unique in its kind"),
+    Column("body", JSON, nullable=False),
+    Column("created", BigInteger, nullable=False, comment="milliseconds since the epoch"),
+    UniqueConstraint("kind", "name", name="uq_resources_name"),
+    UniqueConstraint("kind", "token", name="uq_resources_token"),
+    Index("ix_resources_created", "kind", "created"),
+    comment="what callers make through an API: jobs, invocations, stored answers",
 )
