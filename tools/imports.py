@@ -20,7 +20,7 @@ ROWS = [
     {"app", "server"},
     {"endpoints", "environment", "models_cli"},
     {"api"},
-    {"wire", "services"},
+    {"wire", "services", "checking"},
     {"inference"},
     {"rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
     {"engines", "catalog", "pull"},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outcrop.api.invoke import checked
+from outcrop.checking import checked
 from outcrop.dialects import anthropic
 from outcrop.errors import ValidationException
 from outcrop.turn import Delta, gather

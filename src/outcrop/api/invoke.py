@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..call import Call
+from ..checking import checked, object_of
 from ..dialects import DIALECTS
 from ..errors import OperationNotImplementedException, ValidationException
 from ..invocation_log import logged
 from ..turn import Turn
-from ..wire import spec, validate
-from ..wire.errors import SerializationException
 from ..wire.operation import operation
-from ..wire.restjson import is_deeper, reader
 
 if TYPE_CHECKING:
     from ..shapes.bedrock_runtime import (
@@ -75,7 +73,7 @@ async def _read(call: Call, request: Any) -> tuple[ModuleType, Turn]:
     if "guardrailIdentifier" in request:
         raise OperationNotImplementedException("Outcrop does not implement guardrails yet (guardrailIdentifier).")
     if "requestMetadata" in request:
-        call.note["requestMetadata"] = _object(request["requestMetadata"], "requestMetadata")
+        call.note["requestMetadata"] = object_of(request["requestMetadata"], "requestMetadata")
     return await read(call, request["modelId"], request.get("body", b""))
 
 
@@ -85,38 +83,7 @@ async def read(call: Call, model_id: str, body: bytes) -> tuple[ModuleType, Turn
     if model.family not in DIALECTS:
         raise ValidationException(f"The model {model.id} is not invoked with a body of its own; use Converse.")
     dialect = DIALECTS[model.family]
-    return dialect, checked(dialect.read(_object(body, "body", call.services.settings.max_depth)))
-
-
-def checked(json: dict[str, Any]) -> Turn:
-    """A turn from its JSON, parsed and validated as a Converse request is. Raises ValidationException."""
-    members = spec.load("bedrock-runtime").shape("ConverseRequest").members
-    turn: dict[str, Any] = {}
-    for name, value in json.items():
-        shape = members[name].shape
-        try:
-            turn[name] = reader(shape)(value)
-        except SerializationException as error:
-            raise _malformed(str(error.inside(name))) from error
-        if found := validate.faults(shape, turn[name]):
-            raise _malformed(validate.message([fault.under(name) for fault in found]))
-    return turn  # type: ignore[return-value]
-
-
-def _object(text: bytes | str, what: str, depth: int = 64) -> dict[str, Any]:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise _malformed(f"the {what} is not JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise _malformed(f"#: expected type: JSONObject, found: {type(value).__name__}")
-    if is_deeper(value, depth):
-        raise _malformed(f"the {what} is nested deeper than {depth} levels")
-    return value
-
-
-def _malformed(what: str) -> ValidationException:
-    return ValidationException(f"Malformed input request: {what}, please reformat your input and try again.")
+    return dialect, checked(dialect.read(object_of(body, "body", call.services.settings.max_depth)))
 
 
 async def _frames(call: Call, chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:
