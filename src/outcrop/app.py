@@ -12,6 +12,7 @@ from typing import Any
 from . import api  # noqa: F401 - importing the families registers their operations
 from .catalog import Catalog
 from .config import Settings
+from .endpoints.door import Door
 from .endpoints.system import system_app
 from .engines.pool import Engines
 from .inference import Inference
@@ -71,13 +72,15 @@ async def _preload(settings: Settings, catalog: Catalog, engines: Engines) -> No
 
 
 def build(services: Services) -> ASGI:
-    """The ASGI app: the AWS protocol, and the few paths that are for operators."""
+    """The ASGI app: the doors by path, and the AWS protocol for all the rest."""
     authenticate = Authenticator(services.keys, services.settings)
     gateway = Gateway(services, authenticate)
     system = system_app(services, authenticate)
+    doors: list[Door] = []
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        door = system if scope.get("path") in SYSTEM_PATHS else gateway
-        await door(scope, receive, send)
+        path = scope.get("path", "")
+        door = next((door for door in doors if door.serves(path)), gateway)
+        await (system if path in SYSTEM_PATHS else door)(scope, receive, send)
 
     return app

@@ -135,13 +135,13 @@ class Gateway:
         def fail(error: Exception) -> bytes:
             if isinstance(error, ClientDisconnected):
                 raise error
-            return eventstream.encode_exception(stream.shape, _shown(call, error))
+            return eventstream.encode_exception(stream.shape, shown(call, error))
 
         return Pump(events, eventstream.encoder(stream.shape), fail)
 
     async def _refuse(self, exchange: Exchange, call: Call, match: Match | None, raised: Exception) -> None:
         """Answer with an error, in the shape and with the status that the operation models it with."""
-        error = _shown(call, raised)
+        error = shown(call, raised)
         shape = match.operation.errors.get(error.code) if match else None
         status = error_status(shape, error.status) if shape else error.status
         headers = {
@@ -158,7 +158,7 @@ class Gateway:
             log.info("request %s: the client left before its error", call.request_id, exc_info=True)
 
 
-def _shown(call: Call, error: Exception) -> ServiceError:
+def shown(call: Call, error: Exception) -> ServiceError:
     """What the client may know of an exception. The log gets the rest, under the request's id."""
     if isinstance(error, ServiceError):
         return error
