@@ -110,3 +110,15 @@ def test_blocks_close_before_another_kind_opens():
         "contentBlockStop",
     ]
     assert [next(iter(delta.values()))["contentBlockIndex"] for delta in deltas] == [0, 0, 0, 1, 1, 2, 2]
+
+
+async def test_log_probabilities_and_counts_reach_the_reply():
+    told = [{"token": "a", "logprob": -1.0}]
+    first, second = piece(0, text="a"), piece(0, text="b")
+    first["contentBlockDelta"]["logprobs"] = told
+    END[1]["metadata"]["details"] = {"cachedTokens": 3}
+    try:
+        reply = await gather(stream(first, second))
+    finally:
+        del END[1]["metadata"]["details"]
+    assert (reply["fields"], reply.get("details")) == ({"logprobs": told}, {"cachedTokens": 3})

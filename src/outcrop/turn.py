@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
@@ -18,8 +18,12 @@ Block = dict[str, Any]
 Delta = dict[str, Any]
 """One ConverseStream event: exactly one of messageStart, contentBlockStart, contentBlockDelta, contentBlockStop,
 messageStop, metadata. A stream is messageStart, blocks in order of contentBlockIndex, messageStop, metadata.
-Beyond Converse's own members messageStart may carry `usage` (inputTokens, as far as the engine has told by then),
-because other APIs say at the start what Converse says at the end."""
+Beyond Converse's own members
+- messageStart may carry `usage` (inputTokens, as far as the engine has told by then), because other APIs say at the
+  start what Converse says at the end;
+- contentBlockDelta may carry `logprobs` beside a text: one object a token, in OpenAI's shape (token, logprob, bytes,
+  top_logprobs), where additionalModelRequestFields asked for them;
+- metadata may carry `details`: cachedTokens that the engine took from its prefix cache, reasoningTokens of the answer."""
 
 
 class Message(TypedDict):
@@ -36,17 +40,20 @@ class Turn(TypedDict, total=False):
     toolConfig: dict[str, Any]
     outputConfig: dict[str, Any]
     additionalModelRequestFields: dict[str, Any]
+    prompt: str | list[int]
+    """Instead of messages: a text, or its tokens, that the model goes on from as it stands, with no chat template."""
 
 
 class Reply(TypedDict):
     """A whole answer. `usage` is a TokenUsage, `metrics` holds latencyMs, `fields` what the engine said besides
-    (stop_sequence, logprobs, ...) for additionalModelResponseFields."""
+    (stop_sequence, logprobs, ...) for additionalModelResponseFields, `details` is that of the metadata."""
 
     message: Message
     stopReason: str
     usage: dict[str, int]
     metrics: dict[str, int]
     fields: dict[str, Any]
+    details: NotRequired[dict[str, int]]
 
 
 class Blocks:
@@ -82,6 +89,7 @@ async def gather(deltas: AsyncGenerator[Delta, None]) -> Reply:
     pieces: dict[int, Piece] = {}
     stop: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
+    logprobs: list[dict[str, Any]] = []
     async with aclosing(deltas):
         async for delta in deltas:
             ((name, event),) = delta.items()
@@ -89,6 +97,8 @@ async def gather(deltas: AsyncGenerator[Delta, None]) -> Reply:
                 if (index := event["contentBlockIndex"]) not in pieces:
                     pieces[index] = Piece()
                 pieces[index].add(event["delta"])
+                if "logprobs" in event:
+                    logprobs += event["logprobs"]
             elif name == "contentBlockStart":
                 pieces[event["contentBlockIndex"]] = Piece(event["start"].get("toolUse"))
             elif name == "messageStop":
@@ -100,7 +110,8 @@ async def gather(deltas: AsyncGenerator[Delta, None]) -> Reply:
         "stopReason": stop["stopReason"],
         "usage": metadata["usage"],
         "metrics": metadata["metrics"],
-        "fields": stop.get("additionalModelResponseFields", {}),
+        "fields": stop.get("additionalModelResponseFields", {}) | ({"logprobs": logprobs} if logprobs else {}),
+        "details": metadata.get("details", {}),
     }
 
 

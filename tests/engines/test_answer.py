@@ -210,3 +210,55 @@ def test_tokens_before_a_cache_point_are_read_or_written():
     assert used(again)["totalTokens"] == 11
     assert again[0]["messageStart"]["usage"]["cacheReadInputTokens"] == 6, "other APIs tell it at the start"
     assert "cacheReadInputTokens" not in used(read(progress(10, 9), text("a"), finish(), usage(10, 1, 9)))
+
+
+WEIGHED = {"token": "Hel", "logprob": -0.5, "bytes": [72], "top_logprobs": [{"token": "Hel", "logprob": -0.5}]}
+
+
+def weighed(chunk: dict[str, Any], told: Any) -> dict[str, Any]:
+    chunk["choices"][0]["logprobs"] = told
+    return chunk
+
+
+def test_log_probabilities_stand_beside_the_text_they_belong_to():
+    deltas = read(weighed(text("Hel"), {"content": [WEIGHED]}), weighed(text("lo"), {"content": []}), finish())
+    assert [delta["contentBlockDelta"].get("logprobs") for delta in deltas[1:3]] == [[WEIGHED], None]
+
+
+def test_log_probabilities_of_reasoning_and_of_calls_are_not_told():
+    told = {"content": [WEIGHED]}
+    deltas = read(weighed(delta(reasoning_content="hm"), told), weighed(call(0, "f", "{}"), told), finish("tool_calls"))
+    assert "logprobs" not in str(deltas)
+
+
+def test_a_plain_completion_in_parallel_lists():
+    told = {"tokens": ["a", "b"], "token_logprobs": [-1.0, -2.0], "top_logprobs": [{"a": -1.0, "c": -3.0}, None]}
+    deltas = read({"choices": [{"text": "ab", "index": 0, "logprobs": told}]}, finish())
+    assert deltas[1]["contentBlockDelta"] == {
+        "delta": {"text": "ab"},
+        "contentBlockIndex": 0,
+        "logprobs": [
+            {
+                "token": "a",
+                "logprob": -1.0,
+                "top_logprobs": [{"token": "a", "logprob": -1.0}, {"token": "c", "logprob": -3.0}],
+            },
+            {"token": "b", "logprob": -2.0, "top_logprobs": []},
+        ],
+    }
+
+
+@pytest.mark.parametrize("told", [7, {"content": 7}, {"tokens": ["a"], "token_logprobs": []}, {"tokens": 1}])
+def test_log_probabilities_that_are_none_break_the_engine(told):
+    with pytest.raises(ModelErrorException, match="not a chat completion"):
+        read(weighed(text("a"), told), finish())
+
+
+def test_the_cache_and_the_reasoning_are_counted():
+    told = usage(9, 4, cached=6)
+    assert read(delta(reasoning="a"), delta(reasoning="b"), text("c"), finish(), told)[-1]["metadata"]["details"] == {
+        "cachedTokens": 6,
+        "reasoningTokens": 2,
+    }
+    told["usage"]["completion_tokens_details"] = {"reasoning_tokens": 3}
+    assert read(delta(reasoning="ab"), finish(), told)[-1]["metadata"]["details"]["reasoningTokens"] == 3

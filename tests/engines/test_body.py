@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outcrop.engines.body import body, messages, reads_as_call
+from outcrop.engines.body import body, messages, path, reads_as_call
 from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.errors import ValidationException
 from outcrop.turn import Turn
@@ -257,3 +257,43 @@ def test_reasoning_that_is_asked_for_comes_before_a_demanded_form_all_the_same()
     asked = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
     demanded = turn(toolConfig={"tools": [WEATHER], "toolChoice": {"any": {}}}, additionalModelRequestFields=asked)
     assert body(demanded, LLAMA)["chat_template_kwargs"] == {"enable_thinking": True}
+
+
+def test_a_prompt_goes_to_the_engine_as_it_stands():
+    asked: Turn = {
+        "prompt": "Once upon",
+        "inferenceConfig": {"maxTokens": 3, "stopSequences": ["."]},
+        "additionalModelRequestFields": {"seed": 1, "logprobs": 2},
+    }
+    assert path(asked) == "/v1/completions"
+    assert body(asked, OPENAI) == {
+        "model": "m",
+        "prompt": "Once upon",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": 3,
+        "stop": ["."],
+        "seed": 1,
+        "logprobs": 2,
+    }
+    assert path(turn()) == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("effort", "endpoint", "field", "template"),
+    [
+        ("none", LLAMA, None, {"enable_thinking": False}),
+        ("minimal", LLAMA, "low", {"enable_thinking": True, "reasoning_effort": "low"}),
+        ("high", VLLM, "high", {"enable_thinking": True, "reasoning_effort": "high"}),
+        ("minimal", OPENAI, "minimal", None),
+    ],
+)
+def test_how_hard_to_think_is_said_as_the_server_knows_it(effort, endpoint, field, template):
+    out = body(turn(additionalModelRequestFields={"reasoning_effort": effort, "seed": 1}), endpoint)
+    assert (out.get("reasoning_effort"), out.get("chat_template_kwargs")) == (field, template)
+
+
+@pytest.mark.parametrize("value", [7, None, ["high"], {}])
+def test_an_effort_that_is_no_word_is_refused(value):
+    with pytest.raises(ValidationException, match="reasoning_effort"):
+        body(turn(additionalModelRequestFields={"reasoning_effort": value}), LLAMA)

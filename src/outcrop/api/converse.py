@@ -80,7 +80,8 @@ def _turn(call: Call, request: Any) -> Turn:
 async def _events(request: Any, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Delta, None]:
     async with aclosing(deltas):
         async for delta in deltas:
-            yield delta if "contentBlockDelta" in delta else _event(request, delta)
+            block = delta.get("contentBlockDelta")
+            yield _event(request, delta) if block is None or "logprobs" in block else delta
 
 
 def _event(request: Any, delta: Delta) -> Delta:
@@ -92,7 +93,11 @@ def _event(request: Any, delta: Delta) -> Delta:
         fields = _asked_fields(request, stop.get("additionalModelResponseFields", {}))
         return {"messageStop": {"stopReason": stop["stopReason"], **fields}}
     if "metadata" in delta:
-        return {"metadata": delta["metadata"] | _echo(request)}
+        told = delta["metadata"]
+        return {"metadata": {"usage": told["usage"], "metrics": told["metrics"], **_echo(request)}}
+    if "contentBlockDelta" in delta:
+        block = delta["contentBlockDelta"]
+        return {"contentBlockDelta": {"delta": block["delta"], "contentBlockIndex": block["contentBlockIndex"]}}
     return delta
 
 

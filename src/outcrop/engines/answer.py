@@ -43,7 +43,7 @@ class Answer:
         self.calls: dict[int, list[str]] = {}
         self.prompt, self.hit = 0, 0
         self.usage: dict[str, Any] = {}
-        self.pieces = 0
+        self.pieces, self.reasoned = 0, 0
         self.finish: str | None = None
         self.stopped_by: str | None = None
         self.malformed = False
@@ -66,7 +66,9 @@ class Answer:
         if not choices:
             return []
         choice = choices[0]
-        deltas = self._pieces(choice["delta"]) if choice.get("delta") else []
+        deltas = self._pieces(choice["delta"]) if choice.get("delta") else self._continued(choice)
+        if deltas and choice.get("logprobs"):
+            _weigh(deltas[-1], choice["logprobs"])
         if finish := choice.get("finish_reason"):
             self._finish(finish, choice, chunk)
         if not deltas:
@@ -77,6 +79,7 @@ class Answer:
     def _pieces(self, delta: dict[str, Any]) -> list[Delta]:
         deltas: list[Delta] = []
         if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
+            self.reasoned += 1
             deltas = self.blocks.add("reasoningContent", {"reasoningContent": {"text": _text(reasoning)}})
         if text := delta.get("content"):
             deltas += self._said(_text(text))
@@ -84,6 +87,11 @@ class Answer:
             for call in calls:
                 deltas += self._tool(call)
         return deltas
+
+    def _continued(self, choice: dict[str, Any]) -> list[Delta]:
+        """A piece of a plain completion, which has a text and no delta."""
+        text = choice.get("text")
+        return self._said(_text(text)) if text else []
 
     def _said(self, text: str) -> list[Delta]:
         if self.call is None:
@@ -139,7 +147,7 @@ class Answer:
         if stop["stopReason"] == "stop_sequence":
             stop["additionalModelResponseFields"] = {"stop_sequence": self.stopped_by}
         latency = max(1, round((time.monotonic() - self.started) * 1000))
-        metadata = {"usage": self._usage(output), "metrics": {"latencyMs": latency}}
+        metadata = {"usage": self._usage(output), "metrics": {"latencyMs": latency}, **self._details()}
         begin = [] if self.begun else self._begin()
         return [*begin, *self.blocks.close(), {"messageStop": stop}, {"metadata": metadata}]
 
@@ -166,6 +174,13 @@ class Answer:
         self.prompt = usage.get("prompt_tokens", self.prompt)
         self.hit = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", self.hit) or 0
 
+    def _details(self) -> dict[str, dict[str, int]]:
+        """What other APIs tell of the usage. A server that does not count reasoning streams it token by token."""
+        told = (self.usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+        counts = {"cachedTokens": self.hit, "reasoningTokens": told or self.reasoned}
+        details = {name: count for name, count in counts.items() if count}
+        return {"details": details} if details else {}
+
     def _usage(self, output: int) -> dict[str, int]:
         """A TokenUsage. Tokens before the last cachePoint count as read from or written to the engine's prefix cache
         and not as input (docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html)."""
@@ -175,6 +190,28 @@ class Answer:
             read = min(self.hit, cached)
             usage |= {"cacheReadInputTokens": read, "cacheWriteInputTokens": cached - read}
         return usage
+
+
+def _weigh(delta: Delta, told: dict[str, Any]) -> None:
+    """Put the log-probabilities of a text's tokens beside it. Those of reasoning and of calls are nobody's."""
+    event = delta.get("contentBlockDelta")
+    if event is not None and "text" in event["delta"] and (tokens := _tokens(told)):
+        event["logprobs"] = tokens
+
+
+def _tokens(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """One object a token; plain completions (vLLM's) tell them as parallel lists."""
+    if "tokens" not in told:
+        return list(told.get("content") or [])
+    every = told.get("top_logprobs") or [None] * len(told["tokens"])
+    return [
+        {
+            "token": token,
+            "logprob": logprob,
+            "top_logprobs": [{"token": name, "logprob": value} for name, value in (top or {}).items()],
+        }
+        for token, logprob, top in zip(told["tokens"], told["token_logprobs"], every, strict=True)
+    ]
 
 
 def _text(value: Any) -> str:

@@ -25,6 +25,8 @@ ADDITIONAL = frozenset(
         "presence_penalty",
         "frequency_penalty",
         "logit_bias",
+        "logprobs",
+        "top_logprobs",
         "temperature",
         "top_p",
         "max_tokens",
@@ -49,6 +51,9 @@ SYNONYMS = {"repetition_penalty": "repeat_penalty", "repeat_penalty": "repetitio
 THINKING = frozenset({"thinking", "reasoning_config", "reasoningConfig", "enable_thinking"})
 """How Claude, Nova and Qwen are told to reason or not."""
 
+EFFORTS = {"minimal": "low", "xhigh": "high", "max": "high"}
+"""OpenAI's reasoning_effort -> the nearest that the templates of open models know; the others are known as they are."""
+
 IGNORED = frozenset({"anthropic_beta", "anthropic_version"})
 
 ANY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
@@ -56,6 +61,8 @@ ANY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 
 def body(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     """The request body for a streamed answer. Raises ValidationException for fields the engine does not have."""
+    if "prompt" in turn:
+        return _continuation(turn, endpoint)
     return {
         "model": endpoint.model,
         "messages": messages(turn),
@@ -66,6 +73,24 @@ def body(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
         **_tools(turn, endpoint),
         **_prefill(turn, endpoint),
         **_unthinking(turn, endpoint),
+        **_additional(turn.get("additionalModelRequestFields") or {}, endpoint),
+        **endpoint.kind.always,
+    }
+
+
+def path(turn: Turn) -> str:
+    """Where the body goes."""
+    return "/v1/completions" if "prompt" in turn else "/v1/chat/completions"
+
+
+def _continuation(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
+    """The body for a text to go on from."""
+    return {
+        "model": endpoint.model,
+        "prompt": turn.get("prompt"),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **_inference(turn, endpoint),
         **_additional(turn.get("additionalModelRequestFields") or {}, endpoint),
         **endpoint.kind.always,
     }
@@ -290,6 +315,10 @@ def _additional(fields: Any, endpoint: Endpoint) -> dict[str, Any]:
             out[_extra(EXTRA[name], endpoint)] = value
         elif name in THINKING:
             template["enable_thinking"] = _enabled(value)
+        elif name == "reasoning_effort":
+            effort = _effort(value, endpoint)
+            out |= effort
+            template |= {"enable_thinking": value != "none", **effort}
         elif name == "chat_template_kwargs" and isinstance(value, dict):
             template |= value
         elif name not in IGNORED:
@@ -306,6 +335,15 @@ def _extra(name: str, endpoint: Endpoint) -> str:
 
 def _enabled(value: Any) -> bool:
     return value.get("type") in ("enabled", "adaptive") if isinstance(value, dict) else bool(value)
+
+
+def _effort(value: Any, endpoint: Endpoint) -> dict[str, Any]:
+    """How hard to think, for servers that know it as a field; none at all is said to the template alone."""
+    if not isinstance(value, str):
+        raise ValidationException("The value at additionalModelRequestFields.reasoning_effort must be a string.")
+    if not endpoint.kind.template_kwargs:
+        return {"reasoning_effort": value}
+    return {} if value == "none" else {"reasoning_effort": EFFORTS.get(value, value)}
 
 
 def _extraneous(name: str) -> ValidationException:
