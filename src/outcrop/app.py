@@ -74,7 +74,7 @@ async def _preload(settings: Settings, catalog: Catalog, engines: Engines) -> No
 def build(services: Services) -> ASGI:
     """The ASGI app: the doors by path, and the AWS protocol for all the rest."""
     authenticate = Authenticator(services.keys, services.settings)
-    gateway = Gateway(services, authenticate)
+    gateway = Gateway(services, authenticate, verifier=authenticate.events)
     system = system_app(services, authenticate)
     doors: list[Door] = []
 

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import orjson
 
-from ..errors import ServiceError, ValidationException
+from ..errors import AccessDeniedException, InvalidSignatureException, ServiceError, ValidationException
 from . import validate, values
 from .spec import Member, Shape
 
@@ -123,8 +123,14 @@ def _event_headers(name: str, content_type: str) -> bytes:
 
 
 def encode_exception(stream: Shape, error: ServiceError) -> bytes:
-    """The frame that ends a stream with an error: the union's member for it, else its InternalServerException."""
+    """The frame that ends a stream with an error: the union's member for it, else its InternalServerException.
+
+    Who may not speak (any longer) hears that in an error frame, the format's own for what no stream models.
+    """
     member = _exception_member(stream, error)
+    if isinstance(error, AccessDeniedException) and (member is None or member.shape.name == UNKNOWN):
+        kind = {":error-code": error.code, ":error-message": error.message, ":message-type": "error"}
+        return encode(encode_headers(kind), b"")
     name = member.wire if member else "internalServerException"
     kind = {":exception-type": name, ":content-type": "application/json", ":message-type": "exception"}
     return encode(encode_headers(kind), values.error_body(error, member.shape if member else None))
@@ -132,7 +138,12 @@ def encode_exception(stream: Shape, error: ServiceError) -> bytes:
 
 def _exception_member(stream: Shape, error: ServiceError) -> Member | None:
     by_shape = {member.shape.name: member for member in stream.members.values() if member.shape.traits.get("exception")}
-    return by_shape.get(error.code) or by_shape.get("InternalServerException")
+    names = [kind.__name__ for kind in type(error).__mro__]  # the transport's own errors are kinds of modelled ones
+    return next((by_shape[name] for name in (*names, UNKNOWN) if name in by_shape), None)
+
+
+UNKNOWN = "InternalServerException"
+"""The member of a stream for what it does not model."""
 
 
 # ------------------------------------------------------------------ reading
@@ -208,18 +219,34 @@ def _decode_value(kind: int, raw: bytes, at: int) -> tuple[Any, int]:
     return (content.decode() if kind == 7 else content), at + 2 + size
 
 
-async def read_events(stream: Shape, chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
+Verify = Callable[[int, bytes, bytes], None]
+"""Checks a signed frame: its date in milliseconds since the epoch, its payload, its signature."""
+
+
+async def read_events(
+    stream: Shape, chunks: AsyncIterator[bytes], verify: Verify | None = None
+) -> AsyncIterator[dict[str, Any]]:
     """The parsed and validated events of an input stream, as their bytes come in.
 
-    SDKs wrap every event in a signed frame and end with an empty one; both the wrapped and the bare form are read.
-    Raises ValidationException for damaged frames and for events that the model does not know.
+    SDKs wrap every event in a signed frame and end with an empty one; both the wrapped and the bare form are read,
+    but with `verify` every frame must be signed. Raises ValidationException for damaged frames and for events that the
+    model does not know, and what `verify` raises.
     """
     frames = Reader()
     async for chunk in chunks:
         for frame in frames.feed(chunk):
+            if verify is not None:
+                _verify(frame, verify)
             for inner in _unwrapped(frame):
                 yield _read_event(stream, inner)
     frames.finish()
+
+
+def _verify(frame: Frame, verify: Verify) -> None:
+    date, signature = frame.headers.get(":date"), frame.headers.get(":chunk-signature")
+    if not isinstance(date, datetime) or not isinstance(signature, bytes):
+        raise InvalidSignatureException("The event stream holds a frame that is not signed")
+    verify((date - _EPOCH) // timedelta(milliseconds=1), frame.payload, signature)
 
 
 def _unwrapped(frame: Frame) -> list[Frame]:

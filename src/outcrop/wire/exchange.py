@@ -45,7 +45,7 @@ class Exchange:
             raise SerializationException("The request body is not as long as its Content-Length")
         return body
 
-    async def chunks(self, limit: int, pause_s: float, declared: int | None = None) -> AsyncIterator[bytes]:
+    async def chunks(self, limit: int, pause_s: float | None, declared: int | None = None) -> AsyncIterator[bytes]:
         """The body as it comes in. Once all of `declared` is here nobody waits to be told that there is no more."""
         size, more = 0, True
         while more:
@@ -58,7 +58,7 @@ class Exchange:
             if chunk:
                 yield chunk
 
-    async def _next(self, pause_s: float) -> MutableMapping[str, Any]:
+    async def _next(self, pause_s: float | None) -> MutableMapping[str, Any]:
         try:
             async with asyncio.timeout(pause_s):
                 message = await self._receive()
@@ -93,39 +93,49 @@ class Exchange:
         await self.start(status, {**headers, **length})
         await self.write(body, more=False)
 
-    def gone(self) -> Gone:
-        """A block that is left with ClientDisconnected as soon as the client hangs up."""
-        return Gone(self._receive)
+    def gone(self, after_s: float | None = WATCH_AFTER_S) -> Gone:
+        """A block that is left with ClientDisconnected as soon as the client hangs up. With None it is watched for
+        from `watch()` on, since only one may read from the client at a time."""
+        return Gone(self._receive, after_s)
 
 
 class Gone:
     """Cancels the block it guards when the client hangs up. Nothing else may read from the client in that block.
 
-    It begins to watch after WATCH_AFTER_S: a task and a wait on the server are dear for a request that is done by then.
+    It begins to watch after `after_s`: a task and a wait on the server are dear for a request that is done by then.
     """
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, after_s: float | None) -> None:
+        self._receive, self._after_s = receive, after_s
         self._seen = False
+        self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Gone:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+        if self._after_s is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._after_s, self.watch)
+        return self
 
-    def _begin(self) -> None:
+    def watch(self) -> None:
+        """Begin to watch."""
         self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the block: the client has been seen to hang up."""
         self._seen = True
         self._task.cancel()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
         if not self._seen:

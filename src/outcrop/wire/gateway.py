@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..errors import InternalServerException, OperationNotImplementedException, ServiceError, UnknownOperationException
 from . import eventstream
 from .errors import ClientDisconnected, UnsupportedMediaTypeException
-from .exchange import Exchange, Receive, Scope, Send
+from .exchange import Exchange, Gone, Receive, Scope, Send
 from .operation import HANDLERS, Call, Handlers, Identity
 from .pump import Pump
 from .restjson import Incoming, Outgoing, request_reader, response_writer
 from .router import Match, Router
-from .sigv4 import SignedRequest
+from .sigv4 import EventVerifier, SignedRequest
 from .spec import Operation, error_status
 from .validate import clip, require
 from .values import error_body
@@ -34,16 +34,23 @@ HUNG_UP = 499
 SORRY = "The service met an unexpected condition. The request id identifies it in the service's log."
 
 
+async def unsigned(request: SignedRequest) -> EventVerifier | None:
+    """No events are signed: where nobody is asked who they are."""
+
+
 class Gateway:
-    """The ASGI app of the AWS protocol. `authenticate` turns a SignedRequest into an Identity or raises."""
+    """The ASGI app of the AWS protocol. `authenticate` turns a SignedRequest into an Identity or raises; `verifier`
+    says what checks the events of such a request, if they are signed."""
 
     def __init__(
         self,
         services: Services,
         authenticate: Callable[[SignedRequest], Awaitable[Identity]],
         handlers: Handlers = HANDLERS,
+        verifier: Callable[[SignedRequest], Awaitable[EventVerifier | None]] = unsigned,
     ) -> None:
         self._services, self._authenticate, self._handlers = services, authenticate, handlers
+        self._verifier = verifier
         self._router = Router()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,19 +121,32 @@ class Gateway:
         """An operation whose input is a stream: its answer begins at once, while the client still sends."""
         operation, stream = match.operation, match.operation.input_stream
         assert stream is not None
-        request = self._parse(exchange, match, b"", self._events_in(exchange, stream.shape))
-        answer = response_writer(operation)(await function(call, request))
-        await exchange.start(answer.status, _headers(call, answer))
-        await exchange.write(b"")  # Granian holds the headers of an h2 answer until its first body message
-        async with self._pump(call, operation, answer.events) as pump:
-            async for frames in pump.batches():
-                await exchange.write(frames)
+        verifier = await self._verifier(_signed(exchange, b""))
+        async with exchange.gone(after_s=None) as gone:
+            events = self._events_in(exchange, stream.shape, verifier and verifier.check, gone)
+            answer = response_writer(operation)(await function(call, self._parse(exchange, match, b"", events)))
+            await exchange.start(answer.status, _headers(call, answer))
+            await exchange.write(b"")  # Granian holds the headers of an h2 answer until its first body message
+            async with self._pump(call, operation, answer.events) as pump:
+                async for frames in pump.batches():
+                    await exchange.write(frames)
         await exchange.write(b"", more=False)
         return pump.error
 
-    def _events_in(self, exchange: Exchange, stream: Any) -> AsyncIterator[dict[str, Any]]:
-        settings = self._services.settings
-        return eventstream.read_events(stream, exchange.chunks(1 << 40, settings.request_timeout_s))
+    async def _events_in(
+        self, exchange: Exchange, stream: Any, verify: eventstream.Verify | None, gone: Gone
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of the client, who may pause as long as the operation lets it. Once nobody reads them any more
+        somebody else watches for a client that hangs up."""
+        chunks = exchange.chunks(self._services.settings.max_body_mib << 20, None)
+        try:
+            async for event in eventstream.read_events(stream, chunks, verify):
+                yield event
+        except ClientDisconnected:
+            gone.leave()
+            raise
+        finally:
+            gone.watch()
 
     def _pump(self, call: Call, operation: Operation, events: AsyncIterator[Any]) -> Pump:
         stream = operation.output_stream
