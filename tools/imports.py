@@ -21,12 +21,12 @@ ROWS = [
     {"endpoints", "environment", "models_cli"},
     {"api"},
     {"wire", "services", "checking"},
-    {"inference"},
+    {"inference", "jobs"},
     {"rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
     {"engines", "catalog", "pull"},
     {"keys", "tls", "store", "convert", "evaluation", "training", "models"},
     {"turn", "call", "logs"},
-    {"config", "errors", "shapes"},
+    {"clients", "config", "errors", "shapes"},
     {"__init__"},
 ]
 """The rooms from the door to the cellar."""

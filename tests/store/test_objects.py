@@ -172,6 +172,19 @@ async def test_two_writers_at_once_leave_one_whole_object(objects: Objects) -> N
     assert await objects.get("s3://logs/a") in bodies
 
 
+async def test_a_fetch_that_fails_leaves_no_file(objects: Objects, tmp_path: Path) -> None:
+    with pytest.raises(ResourceNotFoundException):
+        await objects.fetch("s3://logs/gone", tmp_path / "copy")
+    assert [path.name for path in tmp_path.iterdir()] == ["objects"]
+
+
+async def test_a_fetch_brings_a_large_object_whole(objects: Objects, tmp_path: Path) -> None:
+    data = os.urandom(9 << 20)
+    await objects.put("s3://logs/large", data)
+    await objects.fetch("s3://logs/large", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == data
+
+
 async def test_put_list_head_get_delete(objects: Objects, tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"123")
     await objects.put("s3://logs/b/2", tmp_path / "source")

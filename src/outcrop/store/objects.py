@@ -7,6 +7,7 @@ refuses us). A put is whole or not at all; of two at once the later one stays.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
 MISPLACED = ("os error 17", "os error 20", "os error 21", "is a directory")
 """How a file in a folder's place, or the reverse, reads in obstore's messages: EEXIST, ENOTDIR, EISDIR."""
 
+PIECE = 4 << 20
+"""Bytes read at a time from an object that is copied into a file."""
 KEY_LIMIT = 1024
 SEGMENT_LIMIT = 255
 """Bytes of a whole key (S3's limit) and of one part between slashes (what a file system takes)."""
@@ -82,6 +85,21 @@ class Objects:
         with _translated(place, absent):
             found = await obstore.get_async(self._bucket(place), place.key)
             return bytes(await found.bytes_async())
+
+    async def fetch(self, url: str, path: Path) -> None:
+        """Copy an object into a file, piece by piece: the file appears whole or not at all. OSError for its disk."""
+        place = parse(url)
+        temporary = path.with_name(f".{path.name}.part")
+        with _translated(place, absent):
+            found = await obstore.get_async(self._bucket(place), place.key)
+            pieces = found.stream(min_chunk_size=PIECE)
+        try:
+            with temporary.open("wb") as file:
+                async for piece in pieces:
+                    await asyncio.to_thread(file.write, piece)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     async def head(self, url: str) -> ObjectInfo:
         place = parse(url)

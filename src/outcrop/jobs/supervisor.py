@@ -1,0 +1,252 @@
+"""Runs customization jobs: one worker process each, as many at a time as there are slots, through every kind of end.
+
+Knows nothing of how a model is trained. What a job is stands in the records, what it has done in its folder: a server
+that starts again takes up every unfinished job where its folder says it was. Steps that a kill may cut short are
+written so that doing them twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..config import Settings
+from ..errors import ConflictException, ServiceError
+from ..names import arn
+from ..store.objects import Objects
+from ..store.resources import Resource, Resources
+from . import state
+from .folder import JobFolder
+from .process import Worker
+
+JOB, CUSTOM_MODEL = "customization-job", "custom-model"
+"""Kinds of resources."""
+
+COMMAND = (sys.executable, "-m", "outcrop.training.worker")
+ATTEMPTS = 3
+"""How often a worker that dies is started again; each goes on from the newest checkpoint."""
+POLL_S = 0.3
+"""How often a worker's reports are looked at."""
+DONE, FAILED, STOPPED = 0, 1, 3
+"""A worker's exit status."""
+
+log = logging.getLogger("outcrop.jobs")
+
+
+class JobFailed(Exception):
+    """A job cannot go on; the message is for the person whose job it is."""
+
+
+class JobStopped(Exception):
+    """The worker left because it was asked to."""
+
+
+class Jobs:
+    """All jobs of a home. `begin` takes up what an earlier server left, `close` leaves what is unfinished for the next."""
+
+    def __init__(
+        self, settings: Settings, resources: Resources, objects: Objects, command: Sequence[str] = COMMAND
+    ) -> None:
+        self._settings, self._resources, self._objects, self._command = settings, resources, objects, command
+        self._slots = asyncio.Semaphore(settings.training_slots)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._workers: dict[str, Worker] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    async def begin(self) -> None:
+        """Take up unfinished jobs, the oldest first."""
+        for job in reversed(await self._resources.list(JOB)):
+            if job.body["status"] in state.UNFINISHED:
+                self.submit(job.id)
+
+    def submit(self, id: str) -> None:
+        """Run a job that stands in the records, when its turn comes."""
+        task = self._tasks[id] = asyncio.create_task(self._run(id), name=f"job {id}")
+        task.add_done_callback(lambda _: self._tasks.pop(id, None))
+
+    async def stop(self, id: str) -> None:
+        """Ask a job to stop; returns at once. One that has ended stays as it is."""
+        await self._resources.change(JOB, id, state.stopping)
+        if worker := self._workers.get(id):
+            self._stopping.add(ending := asyncio.create_task(worker.stop()))
+            ending.add_done_callback(self._stopping.discard)
+        elif task := self._tasks.get(id):
+            task.cancel()
+
+    async def close(self) -> None:
+        """End the workers, which write a checkpoint first; their jobs go on when a server begins again."""
+        tasks = [*self._tasks.values(), *self._stopping]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def folder(self, id: str) -> JobFolder:
+        return JobFolder(self._settings.home / "jobs" / id)
+
+    async def _run(self, id: str) -> None:
+        """One job from its turn to its end."""
+        try:
+            async with self._slots:
+                await self._carry_out(id)
+        except (JobStopped, asyncio.CancelledError) as left:
+            await self._stopped(id)
+            if isinstance(left, asyncio.CancelledError):
+                raise
+        except (JobFailed, ServiceError, OSError) as error:
+            await self._end(id, "Failed", failureMessage=str(error)[:2048])
+        except Exception:
+            log.exception("job %s failed", id)
+            words = "The service met an unexpected condition; its log says more."
+            await self._end(id, "Failed", failureMessage=words)
+
+    async def _carry_out(self, id: str) -> None:
+        job, folder = await self._resources.get(JOB, id), self.folder(id)
+        if job.body["status"] == "Stopping":
+            raise JobStopped
+        if folder.result() is None:
+            await self._prepare(job, folder)
+            await self._work(id, folder)
+        await self._finish(job, folder)
+
+    async def _stopped(self, id: str) -> None:
+        """A worker left early: because its job was stopped, or because the server closes."""
+        if (await self._resources.get(JOB, id)).body["status"] == "Stopping":
+            await self._end(id, "Stopped")
+
+    async def _end(self, id: str, status: str, **members: Any) -> None:
+        await self._resources.change(JOB, id, state.ended(status, **members))
+        log.info("job %s: %s %s", id, status, members.get("failureMessage", ""))
+
+    # before: data ------------------------------------------------------------------------------------------------
+
+    async def _prepare(self, job: Resource, folder: JobFolder) -> None:
+        """Bring the data and write job.json, last, so that it speaks of files that are here."""
+        if (folder.path / "job.json").exists():
+            return
+        folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._objects.fetch(job.body["trainingDataConfig"]["s3Uri"], folder.path / "train.jsonl")
+        validators = job.body.get("validationDataConfig", {}).get("validators", [])
+        for number, validator in enumerate(validators):
+            await self._objects.fetch(validator["s3Uri"], folder.path / f"validation-{number}.jsonl")
+        folder.write(self._order(job, len(validators)))
+
+    def _order(self, job: Resource, validators: int) -> dict[str, Any]:
+        """job.json."""
+        body = job.body
+        return {
+            "id": job.id,
+            "arn": body["jobArn"],
+            "method": body["customizationType"],
+            "base": body["base"],
+            "train": "train.jsonl",
+            "validation": [f"validation-{number}.jsonl" for number in range(validators)],
+            "hyperparameters": body.get("hyperParameters", {}),
+            "customization": body.get("customizationConfig", {}),
+        }
+
+    # meanwhile: the worker ---------------------------------------------------------------------------------------
+
+    async def _work(self, id: str, folder: JobFolder) -> None:
+        """Run the worker until it is done; start it again when it dies."""
+        code = 0
+        for _ in range(ATTEMPTS):
+            folder.forget_failure()
+            code = await self._worked(id, folder)
+            if code == DONE and folder.result():
+                return
+            if code == STOPPED:
+                raise JobStopped
+            if message := folder.failure():
+                raise JobFailed(message)
+            log.warning("the worker of job %s ended with status %s", id, code)
+        raise JobFailed(
+            f"The training process died {ATTEMPTS} times, the last time with status {code}. {folder.last_words()}"
+        )
+
+    async def _worked(self, id: str, folder: JobFolder) -> int:
+        """One life of a worker: its exit status."""
+        worker = self._workers[id] = await Worker.start(self._command, folder)
+        watching = asyncio.create_task(self._watch(id, folder))
+        try:
+            return await worker.wait()
+        finally:
+            watching.cancel()
+            await worker.stop()
+            del self._workers[id]
+            with suppress(asyncio.CancelledError):
+                await watching
+            await self._note(id, folder, 0)
+
+    async def _watch(self, id: str, folder: JobFolder) -> None:
+        seen = 0
+        while True:
+            seen = await self._note(id, folder, seen)
+            await asyncio.sleep(POLL_S)
+
+    async def _note(self, id: str, folder: JobFolder, seen: int) -> int:
+        """Keep the phases that were reported since; how many reports there are now."""
+        events = await asyncio.to_thread(folder.events)
+        for event in events[seen:]:
+            if "phase" in event:
+                await self._resources.change(JOB, id, state.phase(event["phase"], event["status"]))
+        return len(events)
+
+    # after: the model --------------------------------------------------------------------------------------------
+
+    async def _finish(self, job: Resource, folder: JobFolder) -> None:
+        """Deliver the metrics, keep the model, and only then call the job completed."""
+        result = folder.result()
+        assert result is not None
+        out = job.body["outputDataConfig"]["s3Uri"].rstrip("/")
+        for file in folder.artifacts():
+            place = f"{out}/model-customization-job-{job.id}/{file.relative_to(folder.path)}"
+            await self._objects.put(place, file)
+        metrics = {
+            "trainingMetrics": {"trainingLoss": result["trainingLoss"]},
+            "validationMetrics": [{"validationLoss": loss} for loss in result["validationLosses"]],
+        }
+        model_arn = await self._keep(job, folder, {**metrics, "form": result["kind"]})
+        await self._end(job.id, "Completed", outputModelArn=model_arn, **metrics)
+
+    async def _keep(self, job: Resource, folder: JobFolder, members: dict[str, Any]) -> str:
+        """The trained model among the custom models, under the job's own id; returns its ARN."""
+        place = self._settings.home / "custom-models" / job.id
+        await asyncio.to_thread(_move, folder.model, place)
+        body = {name: job.body[name] for name in INHERITED if name in job.body}
+        body |= {
+            "modelArn": arn(self._settings, "custom-model", job.body["base"]["id"], job.id),
+            "modelName": job.body["customModelName"],
+            "modelStatus": "Active",
+            "version": __version__,
+            **members,
+        }
+        try:
+            await self._resources.create(CUSTOM_MODEL, job.id, body, name=job.body["customModelName"])
+        except ConflictException as error:
+            taken = await self._resources.named(CUSTOM_MODEL, job.body["customModelName"])
+            if taken is None or taken.id != job.id:
+                raise JobFailed(f"A custom model named {job.body['customModelName']} exists already.") from error
+        return body["modelArn"]
+
+
+INHERITED = (
+    "jobArn", "jobName", "base", "baseModelArn", "customizationType", "hyperParameters", "trainingDataConfig",
+    "validationDataConfig", "outputDataConfig", "customizationConfig", "customModelTags",
+)  # fmt: skip
+"""What a custom model's record takes over from the job that made it."""
+
+
+def _move(source: Path, target: Path) -> None:
+    """Bring the model to its place; an earlier life of the server may have done it already."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if source.exists():
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(source, target)
