@@ -90,15 +90,17 @@ class Conversation:
         self._wait(IDLE_S)
         async with aclosing(self.heard):
             async for event in self.heard:
-                self._take(event["chunk"].get("bytes", b""))
+                await self._take(event["chunk"].get("bytes", b""))
                 if self.session.ended:
                     break
         self._wait(None)
         await asyncio.gather(*self.answers.values())
         await self.out.put(None)
 
-    def _take(self, payload: bytes) -> None:
+    async def _take(self, payload: bytes) -> None:
         prompt = self.session.take(object_of(payload, "event", self.depth))
+        while self.session.news:
+            await self.out.put(self.session.news.pop(0))
         if prompt is not None and prompt.name not in self.answers and (turn := prompt.next_turn()) is not None:
             self.answers[prompt.name] = self._start(self._answer(prompt, turn))
         self._wait(None if self.answers else IDLE_S)

@@ -47,6 +47,8 @@ class Session:
         self.inference: dict[str, Any] | None = None
         self.ended = False
         self.input_tokens, self.output_tokens = 0, 0
+        self.news: list[dict[str, Any]] = []
+        """Events that are to go out before any answer; whoever sends them takes them away."""
 
     def take(self, chunk: dict[str, Any]) -> Prompt | None:
         """Take in one event; the prompt that may have something to answer now. Raises ValidationException."""
@@ -71,7 +73,8 @@ class Session:
             raise ValidationException(f"The promptName {name} has been used in this session already.")
         if len(self.prompts) == MAX_PROMPTS:
             raise ValidationException(f"A session holds {MAX_PROMPTS} prompts at most.")
-        self.prompts[name] = Prompt(self, name, _tool_config(event))
+        self.prompts[name] = prompt = Prompt(self, name, _tool_config(event))
+        self.news.append({"event": prompt.usage(0, 0)})
 
     def _prompt(self, event: Members) -> Prompt:
         name = _member(event, "promptName", str)
@@ -122,8 +125,8 @@ class Prompt:
         self.waiting: deque[str] = deque()
         """What the user said and nobody has answered."""
         self.begun, self.ended = False, False
-        self.completion = ""
-        """Id of the answer under way; it spans the calls of tools."""
+        self.completion, self.answering = str(uuid4()), False
+        """Id of the answer under way, or of the next one; an answer spans the calls of tools."""
 
     def next_turn(self) -> dict[str, Any] | None:
         """The JSON of the turn that is due, which counts as asked from now on; None while it is the client's move."""
@@ -155,6 +158,35 @@ class Prompt:
             self.messages[-1]["content"] += content
         else:
             self.messages.append({"role": role, "content": content})
+
+    def event(self, name: str, **members: Any) -> dict[str, Any]:
+        """One event that goes out."""
+        ids = {"sessionId": self.session.id, "promptName": self.name, "completionId": self.completion}
+        return {name: {**ids, **members}}
+
+    def usage(self, input_tokens: int, output_tokens: int) -> dict[str, Any]:
+        """The usageEvent for so many tokens more. A prompt begins with one, as on AWS, where SDKs wait for it."""
+        session = self.session
+        session.input_tokens += input_tokens
+        session.output_tokens += output_tokens
+        total = session.input_tokens, session.output_tokens
+        details = {"delta": _counts(input_tokens, output_tokens), "total": _counts(*total)}
+        sums = {"totalInputTokens": total[0], "totalOutputTokens": total[1], "totalTokens": sum(total)}
+        return self.event("usageEvent", details=details, **sums)
+
+    def begin(self) -> list[dict[str, Any]]:
+        """The answer begins, unless it goes on after a tool's result."""
+        begun = [] if self.answering else [self.event("completionStart")]
+        self.answering = True
+        return begun
+
+    def complete(self) -> list[dict[str, Any]]:
+        """The answer ends, unless it waits for a tool's result."""
+        if self.asked:
+            return []
+        ended = self.event("completionEnd", stopReason="END_TURN")
+        self.completion, self.answering = str(uuid4()), False
+        return [ended]
 
     def start(self, event: Members) -> None:
         name = _member(event, "contentName", str)
@@ -342,12 +374,6 @@ class Writer:
         """Id of the text content under way."""
         self.said: list[Block] = []
 
-    def begin(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        if self.prompt.completion:  # it goes on after a tool's result
-            return []
-        self.prompt.completion = str(uuid4())
-        return [self._event("completionStart")]
-
     def open(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         self.piece = Piece(event["start"]["toolUse"])
         return []
@@ -368,17 +394,13 @@ class Writer:
         self.said.append(block := piece.block())
         if "toolUse" in block:
             return self._tool_use(block["toolUse"])
-        ended = self._close_text("PARTIAL_TURN")
-        return ended if piece.tool is None else [*self._open_text("SPECULATIVE"), self._text(block["text"]), *ended]
+        began = [] if self.content else [*self._open_text("SPECULATIVE"), self._text(block["text"])]
+        return [*began, *self._close_text("PARTIAL_TURN")]
 
     def end(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         self.prompt.heard(self.said)
-        out = [self._usage(event["usage"]), *self._final()]
-        if self.prompt.asked:
-            return out
-        out.append(self._event("completionEnd", stopReason="END_TURN"))
-        self.prompt.completion = ""
-        return out
+        usage = self.prompt.usage(event["usage"]["inputTokens"], event["usage"]["outputTokens"])
+        return [usage, *self._final(), *self.prompt.complete()]
 
     def _final(self) -> list[dict[str, Any]]:
         text = "".join(block["text"] for block in self.said if "text" in block)
@@ -387,53 +409,32 @@ class Writer:
         ended = "PARTIAL_TURN" if self.prompt.asked else "END_TURN"
         return [*self._open_text("FINAL"), self._text(text), *self._close_text(ended)]
 
-    def _event(self, name: str, **members: Any) -> dict[str, Any]:
-        prompt = self.prompt
-        ids = {"sessionId": prompt.session.id, "promptName": prompt.name, "completionId": prompt.completion}
-        return {name: {**ids, **members}}
-
     def _open_text(self, stage: str) -> list[dict[str, Any]]:
         self.content = str(uuid4())
         kind = {"type": "TEXT", "role": "ASSISTANT", "textOutputConfiguration": {"mediaType": "text/plain"}}
         fields = orjson.dumps({"generationStage": stage}).decode()
-        return [self._event("contentStart", contentId=self.content, additionalModelFields=fields, **kind)]
+        return [self.prompt.event("contentStart", contentId=self.content, additionalModelFields=fields, **kind)]
 
     def _text(self, text: str) -> dict[str, Any]:
-        return self._event("textOutput", contentId=self.content, role="ASSISTANT", content=text)
+        return self.prompt.event("textOutput", contentId=self.content, role="ASSISTANT", content=text)
 
     def _close_text(self, reason: str) -> list[dict[str, Any]]:
         content, self.content = self.content, ""
-        return [self._event("contentEnd", contentId=content, stopReason=reason, type="TEXT")]
+        return [self.prompt.event("contentEnd", contentId=content, stopReason=reason, type="TEXT")]
 
     def _tool_use(self, use: dict[str, Any]) -> list[dict[str, Any]]:
         content = str(uuid4())
         kind = {"type": "TOOL", "role": "TOOL", "toolUseOutputConfiguration": {"mediaType": "application/json"}}
         call = {"content": orjson.dumps(use["input"]).decode(), "toolName": use["name"], "toolUseId": use["toolUseId"]}
         return [
-            self._event("contentStart", contentId=content, **kind),
-            self._event("toolUse", contentId=content, **call),
-            self._event("contentEnd", contentId=content, stopReason="TOOL_USE", type="TOOL"),
+            self.prompt.event("contentStart", contentId=content, **kind),
+            self.prompt.event("toolUse", contentId=content, **call),
+            self.prompt.event("contentEnd", contentId=content, stopReason="TOOL_USE", type="TOOL"),
         ]
-
-    def _usage(self, usage: dict[str, int]) -> dict[str, Any]:
-        session = self.prompt.session
-        session.input_tokens += usage["inputTokens"]
-        session.output_tokens += usage["outputTokens"]
-        details = {
-            "delta": _counts(usage["inputTokens"], usage["outputTokens"]),
-            "total": _counts(session.input_tokens, session.output_tokens),
-        }
-        return self._event(
-            "usageEvent",
-            details=details,
-            totalInputTokens=session.input_tokens,
-            totalOutputTokens=session.output_tokens,
-            totalTokens=session.input_tokens + session.output_tokens,
-        )
 
 
 WRITERS: dict[str, Callable[[Writer, dict[str, Any]], list[dict[str, Any]]]] = {
-    "messageStart": Writer.begin,
+    "messageStart": lambda writer, event: writer.prompt.begin(),
     "contentBlockStart": Writer.open,
     "contentBlockDelta": Writer.add,
     "contentBlockStop": Writer.close,
