@@ -24,8 +24,9 @@ ROWS = [
     {"inference", "jobs"},
     {"rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
     {"engines", "catalog", "pull"},
-    {"keys", "tls", "store", "convert", "evaluation", "training", "models"},
-    {"turn", "call", "logs"},
+    {"keys", "tls", "store", "packaged", "convert", "vectors", "evaluation", "training", "models"},
+    {"turn", "call", "logs", "hyperparameters"},
+    {"names"},
     {"clients", "config", "errors", "shapes"},
     {"__init__"},
 ]

@@ -17,6 +17,7 @@ from .endpoints.system import system_app
 from .engines.pool import Engines
 from .inference import Inference
 from .invocation_log import InvocationLog
+from .jobs import Jobs
 from .keys import Keys
 from .services import Services
 from .store.home import Home
@@ -51,10 +52,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(inference.close)
         invocation_log = await InvocationLog.open(settings, records, objects, telemetry.registry)
         stack.push_async_callback(invocation_log.close)
+        resources = Resources(records)
+        jobs = Jobs(settings, resources, objects)
+        stack.push_async_callback(jobs.close)
+        await jobs.begin()
         yield Services(
             settings=settings,
             records=records,
-            resources=Resources(records),
+            resources=resources,
             keys=keys,
             catalog=catalog,
             engines=engines,
@@ -62,6 +67,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             inference=inference,
             telemetry=telemetry,
             invocation_log=invocation_log,
+            jobs=jobs,
         )
 
 

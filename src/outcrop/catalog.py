@@ -23,6 +23,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from . import packaged
 from .config import Settings
 from .engines.endpoint import KINDS
 from .errors import ConflictException, ResourceNotFoundException, ServiceUnavailableException, ValidationException
@@ -80,11 +81,22 @@ class Model:
     """Vision projector: absolute path of a GGUF file."""
     family: str = "anthropic"
     """Body dialect of InvokeModel."""
+    reranks: bool = False
+    """It scores documents against a query, and does nothing else."""
+    package: str = ""
+    """Key of packaged.PACKAGES: the package that `source` is made from when the model is first loaded."""
+    folder: str | None = None
+    """Hugging Face folder of the same weights, where there is one: what training starts from."""
     region: str = "us-east-1"
 
     @property
     def arn(self) -> str:
         return foundation_model_arn(self.region, self.id)
+
+    @property
+    def task(self) -> str:
+        """What it is for: `chat`, `embedding` or `rerank`."""
+        return "embedding" if "EMBEDDING" in self.output_modalities else "rerank" if self.reranks else "chat"
 
     @property
     def remote(self) -> bool:
@@ -128,7 +140,7 @@ class Catalog:
     def __init__(self, records: Records, settings: Settings, cards: Path = CARDS) -> None:
         self._records = records
         self._settings = settings
-        self._builtin = _cards(cards, settings.region)
+        self._builtin = _cards(cards, settings)
         self._snapshot = Snapshot(self._builtin, {})
         self._read_at = float("-inf")
         self._changes = 0
@@ -138,7 +150,7 @@ class Catalog:
         """The model for an id, alias, foundation-model ARN, inference profile id or ARN; ValidationException."""
         model = (await self.snapshot()).find(model_id)
         if model is None:
-            raise ValidationException(UNKNOWN)
+            raise ValidationException(packaged.missing(model_id) or UNKNOWN)
         return model
 
     async def snapshot(self) -> Snapshot:
@@ -279,15 +291,17 @@ def _model(body: Mapping[str, Any]) -> Model:
     return Model(**values)
 
 
-def _cards(folder: Path, region: str) -> dict[str, Model]:
-    """The built-in models. A card is a Model in JSON whose `source` is a file beside it."""
+def _cards(folder: Path, settings: Settings) -> dict[str, Model]:
+    """The built-in models. A card is a Model in JSON whose `source` is a file beside it, or, for one that another
+    package carries, a file in the home folder that is made when the model is first loaded."""
     models = {}
     for path in sorted(folder.glob("*.json")):
         body = json.loads(path.read_text("utf-8"))
-        source = (folder / body["source"]).resolve()
-        if source.is_file():
-            models[body["id"]] = _model({**body, "source": str(source), "region": region})
-        else:
+        package = body.get("package", "")
+        source = settings.home / "models" / body["id"] / body["source"] if package else folder / body["source"]
+        if source.is_file() or (package and packaged.installed(package)):
+            models[body["id"]] = _model({**body, "source": str(source.absolute()), "region": settings.region})
+        elif not package:
             logger.warning("%s: the model's file %s is not here", path.name, source)
     return models
 

@@ -12,6 +12,7 @@ from .config import Settings
 from .engines.pool import Engines
 from .inference import Inference
 from .invocation_log import InvocationLog
+from .jobs import Jobs
 from .keys import Keys
 from .store.objects import Objects
 from .store.records import Records
@@ -31,3 +32,4 @@ class Services:
     inference: Inference
     telemetry: Telemetry
     invocation_log: InvocationLog
+    jobs: Jobs

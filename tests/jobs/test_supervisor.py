@@ -54,14 +54,14 @@ class Setting:
 
     async def until(self, id: str, *statuses: str) -> dict[str, Any]:
         async with asyncio.timeout(30):
-            while (body := await self.body(id))["status"] not in statuses:
+            while (body := await self.body(id))["status"] not in statuses:  # noqa: ASYNC110 (the record is the news)
                 await asyncio.sleep(0.02)
         return body
 
     async def working(self, id: str) -> int:
         """Wait until a worker trains; its pid."""
         async with asyncio.timeout(30):
-            while (await self.body(id))["statusDetails"]["trainingDetails"]["status"] != "InProgress":
+            while (await self.body(id))["statusDetails"]["trainingDetails"]["status"] != "InProgress":  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return max((p.stat().st_mtime, int(p.name.split("-")[2])) for p in self.jobs.folder(id).path.glob("life-*"))[1]
 
@@ -145,7 +145,7 @@ async def test_a_server_that_closes_leaves_its_job_for_the_next(at: Setting) -> 
     at.jobs = at.server()
     await at.jobs.begin()
     async with asyncio.timeout(30):
-        while await at.working(id) == pid:
+        while await at.working(id) == pid:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await at.jobs.stop(id)
     await at.until(id, "Stopped")
@@ -183,7 +183,7 @@ async def test_a_worker_killed_with_its_server_goes_on_with_the_next(at: Setting
     at.jobs = at.server()
     await at.jobs.begin()
     async with asyncio.timeout(30):
-        while await at.working(id) == pid:
+        while await at.working(id) == pid:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

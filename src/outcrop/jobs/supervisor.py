@@ -50,13 +50,15 @@ class JobStopped(Exception):
 
 
 class Jobs:
-    """All jobs of a home. `begin` takes up what an earlier server left, `close` leaves what is unfinished for the next."""
+    """All jobs of a home. `begin` takes up what an earlier server left, `close` leaves the unfinished for the next."""
 
     def __init__(
         self, settings: Settings, resources: Resources, objects: Objects, command: Sequence[str] = COMMAND
     ) -> None:
         self._settings, self._resources, self._objects, self._command = settings, resources, objects, command
         self._slots = asyncio.Semaphore(settings.training_slots)
+        self.creating = asyncio.Lock()
+        """Held while names are checked and a job is made that takes them."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
         self._stopping: set[asyncio.Task[None]] = set()

@@ -1,0 +1,185 @@
+"""Model customization jobs: create, get, list, stop.
+
+Knows what a job may ask for; `jobs` runs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import hyperparameters
+from ..call import Call
+from ..catalog import Model
+from ..errors import ConflictException, OperationNotImplementedException, ResourceNotFoundException, ValidationException
+from ..jobs import CUSTOM_MODEL, JOB, state
+from ..names import arn, id_in, new_id
+from ..store.resources import Resource
+from ..wire.operation import operation
+from .listing import created, find, listed, moment, repeated
+
+if TYPE_CHECKING:
+    from ..shapes.bedrock import (
+        CreateModelCustomizationJobRequest,
+        CreateModelCustomizationJobResponse,
+        GetModelCustomizationJobRequest,
+        GetModelCustomizationJobResponse,
+        ListModelCustomizationJobsRequest,
+        ListModelCustomizationJobsResponse,
+        StopModelCustomizationJobRequest,
+        StopModelCustomizationJobResponse,
+    )
+
+ARN = "model-customization-job"
+VALIDATORS = 10
+"""Validation files of one job, Bedrock's limit."""
+
+ECHOED = (
+    "jobArn", "jobName", "clientRequestToken", "roleArn", "status", "failureMessage", "baseModelArn",
+    "hyperParameters", "trainingDataConfig", "validationDataConfig", "outputDataConfig", "customizationType", "outputModelArn",
+    "trainingMetrics", "validationMetrics", "vpcConfig", "customizationConfig",
+)  # fmt: skip
+"""Members that a job's record and GetModelCustomizationJob have in common."""
+
+
+@operation
+async def create_model_customization_job(
+    call: Call, request: CreateModelCustomizationJobRequest
+) -> CreateModelCustomizationJobResponse:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelCustomizationJob.html"""
+    async with call.services.jobs.creating:
+        job = await repeated(call, JOB, request) or await _made(call, request)
+    return {"jobArn": job.body["jobArn"]}
+
+
+async def _made(call: Call, request: Any) -> Resource:
+    """A new job, in the records and in the queue."""
+    kind = request.get("customizationType", "FINE_TUNING")
+    if kind not in hyperparameters.METHODS:
+        raise ValidationException(f"A job cannot have the customizationType {kind}.")
+    hyperparameters.read(kind, request.get("hyperParameters", {}))
+    base = await _base(call, request["baseModelIdentifier"])
+    await _check_data(call, request)
+    await _check_names(call, request)
+    id, services = new_id(), call.services
+    body = state.fresh(
+        request,
+        jobArn=arn(services.settings, ARN, base["id"], id),
+        customizationType=kind,
+        base=base,
+        baseModelArn=base["arn"],
+    )
+    name, token = request["jobName"], request.get("clientRequestToken")
+    job = await services.resources.create(JOB, id, body, name=name, token=token)
+    services.jobs.submit(id)
+    return job
+
+
+async def _base(call: Call, identifier: str) -> dict[str, Any]:
+    """What is trained: a foundation model whose weights are here, or a custom model, which goes on from there."""
+    if id_in(identifier, "custom-model"):
+        custom = await find(call, CUSTOM_MODEL, identifier, "custom-model")
+        return {**custom.body["base"], "arn": custom.body["modelArn"], "custom": custom.id}
+    model = await call.services.catalog.resolve(identifier)
+    _check_trainable(model)
+    return {"id": model.id, "arn": model.arn, "source": model.source, "folder": model.folder}
+
+
+def _check_trainable(model: Model) -> None:
+    if model.remote:
+        raise ValidationException(f"The model {model.id} runs on a server of somebody else and cannot be customized.")
+    if model.output_modalities != ("TEXT",):
+        raise ValidationException(f"The model {model.id} does not generate text and cannot be customized.")
+
+
+async def _check_data(call: Call, request: Any) -> None:
+    """Every object that the job will read is there, and the bucket that it will write to."""
+    if "invocationLogsConfig" in request["trainingDataConfig"]:
+        raise OperationNotImplementedException(
+            "Outcrop does not train from invocation logs yet (invocationLogsConfig)."
+        )
+    if "s3Uri" not in request["trainingDataConfig"]:
+        raise ValidationException("trainingDataConfig.s3Uri is missing.")
+    validators = request.get("validationDataConfig", {}).get("validators", [])
+    if len(validators) > VALIDATORS:
+        raise ValidationException(f"A job takes at most {VALIDATORS} validation files, not {len(validators)}.")
+    for place in (request["trainingDataConfig"]["s3Uri"], *(validator["s3Uri"] for validator in validators)):
+        await _accessible(call.services.objects.head(place), place)
+    out = request["outputDataConfig"]["s3Uri"]
+    await _accessible(call.services.objects.list(f"{out.rstrip('/')}/"), out)
+
+
+async def _accessible(look: Any, place: str) -> None:
+    try:
+        await look
+    except ResourceNotFoundException as error:
+        raise ValidationException(f"The S3 location {place} is not accessible: {error.message}") from error
+
+
+async def _check_names(call: Call, request: Any) -> None:
+    """A custom model's name is free, and no job under way will take it."""
+    name, resources = request["customModelName"], call.services.resources
+    if await resources.named(CUSTOM_MODEL, name):
+        raise _taken(name)
+    for job in await resources.list(JOB):
+        if job.body["customModelName"] == name and job.body["status"] in state.UNFINISHED:
+            raise _taken(name)
+
+
+def _taken(name: str) -> ConflictException:
+    return ConflictException(f"The custom model name {name} is already in use.")
+
+
+@operation
+async def get_model_customization_job(
+    call: Call, request: GetModelCustomizationJobRequest
+) -> GetModelCustomizationJobResponse:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetModelCustomizationJob.html"""
+    job = await find(call, JOB, request["jobIdentifier"], ARN)
+    body = job.body
+    shown = {member: body[member] for member in ECHOED if member in body}
+    shown |= _times(job) | {"outputModelName": body["customModelName"], "statusDetails": _details(body)}
+    return {"validationDataConfig": {"validators": []}, **shown}  # type: ignore[typeddict-item]
+
+
+@operation
+async def list_model_customization_jobs(
+    call: Call, request: ListModelCustomizationJobsRequest
+) -> ListModelCustomizationJobsResponse:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListModelCustomizationJobs.html"""
+    jobs, token = await listed(call, JOB, request, {"statusEquals": lambda job, wanted: job.body["status"] == wanted})
+    return {"modelCustomizationJobSummaries": [_summary(job) for job in jobs], **token}  # type: ignore[typeddict-item]
+
+
+@operation
+async def stop_model_customization_job(
+    call: Call, request: StopModelCustomizationJobRequest
+) -> StopModelCustomizationJobResponse:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_StopModelCustomizationJob.html"""
+    job = await find(call, JOB, request["jobIdentifier"], ARN)
+    await call.services.jobs.stop(job.id)
+    return {}
+
+
+def _summary(job: Resource) -> dict[str, Any]:
+    body = job.body
+    model = {"customModelArn": body["outputModelArn"]} if "outputModelArn" in body else {}
+    names = {member: body[member] for member in ("jobArn", "jobName", "status", "baseModelArn", "customizationType")}
+    return {
+        **names,
+        **_times(job),
+        **model,
+        "customModelName": body["customModelName"],
+        "statusDetails": _details(body),
+    }
+
+
+def _times(job: Resource) -> dict[str, Any]:
+    ended = {"endTime": moment(job.body["endTime"])} if "endTime" in job.body else {}
+    return {"creationTime": created(job), "lastModifiedTime": moment(job.body["lastModifiedTime"]), **ended}
+
+
+def _details(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        member: {name: value if name == "status" else moment(value) for name, value in phase.items()}
+        for member, phase in body["statusDetails"].items()
+    }

@@ -1,0 +1,145 @@
+"""Customization jobs through the API: what is refused, what is the same request again, and what is shown of a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.service import Api, served
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+PEBBLE = "outcrop.pebble-v1"
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with served(tmp_path) as api:
+        api.services.objects.create_bucket("data")
+        await api.services.objects.put("s3://data/train.jsonl", b'{"prompt": "a", "completion": "b"}\n')
+        yield api
+
+
+def job(name: str, **members: Any) -> dict[str, Any]:
+    return {
+        "jobName": name,
+        "customModelName": f"{name}-model",
+        "roleArn": ROLE,
+        "baseModelIdentifier": PEBBLE,
+        "trainingDataConfig": {"s3Uri": "s3://data/train.jsonl"},
+        "outputDataConfig": {"s3Uri": "s3://data/out/"},
+        "hyperParameters": {"epochCount": "2"},
+        **members,
+    }
+
+
+async def create(api: Api, name: str = "j1", **members: Any) -> dict[str, Any]:
+    return await api("CreateModelCustomizationJob", **job(name, **members))
+
+
+async def ended(api: Api, name: str) -> dict[str, Any]:
+    async with asyncio.timeout(30):
+        while True:
+            found = await api("GetModelCustomizationJob", jobIdentifier=name)
+            if found["status"] not in ("InProgress", "Stopping"):
+                return found
+            await asyncio.sleep(0.02)
+
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"hyperParameters": {"epochCount": "0"}}, "ValidationException", "epochCount must be between 1 and 100, not 0"),
+    ({"hyperParameters": {"epochCount": "two"}}, "ValidationException", "epochCount must be an integer, not 'two'"),
+    ({"hyperParameters": {"learningRate": "nan"}}, "ValidationException", "learningRate must be between"),
+    ({"hyperParameters": {"epochs": "2"}}, "ValidationException", "hyperparameter epochs is unknown for FINE_TUNING"),
+    ({"hyperParameters": {"tuning": "half"}}, "ValidationException", "must be one of lora, full"),
+    ({"customizationType": "IMPORTED"}, "ValidationException", "cannot have the customizationType IMPORTED"),
+    ({"baseModelIdentifier": "outcrop.nothing"}, "ValidationException", "model identifier is invalid"),
+    ({"trainingDataConfig": {"s3Uri": "s3://data/gone"}}, "ValidationException", "s3://data/gone is not accessible"),
+    ({"trainingDataConfig": {}}, "ValidationException", "trainingDataConfig.s3Uri is missing"),
+    ({"trainingDataConfig": {"s3Uri": "s3://data/../x"}}, "ValidationException", "Invalid key"),
+    ({"outputDataConfig": {"s3Uri": "s3://nowhere/"}}, "ValidationException", "s3://nowhere/ is not accessible"),
+    ({"jobName": "no spaces"}, "ValidationException", "jobName"),
+    (
+        {"validationDataConfig": {"validators": [{"s3Uri": "s3://data/v.jsonl"}]}},
+        "ValidationException",
+        "s3://data/v.jsonl is not accessible",
+    ),
+]
+
+
+@pytest.mark.parametrize(("members", "code", "says"), REFUSED)
+async def test_a_job_that_cannot_be_is_refused_before_it_is_made(
+    api: Api, members: dict[str, Any], code: str, says: str
+) -> None:
+    error = (await create(api, **members))["Error"]
+    assert (error["Code"], says in error["Message"]) == (code, True), error
+    assert (await api("ListModelCustomizationJobs"))["modelCustomizationJobSummaries"] == []
+
+
+async def test_names_are_taken_once(api: Api) -> None:
+    await create(api)
+    assert (await create(api))["Error"]["Code"] == "ConflictException"
+    again = await create(api, "j2", customModelName="j1-model")
+    assert again["Error"]["Code"] == "ConflictException"
+
+
+async def test_of_two_jobs_at_once_for_one_model_name_one_is_made(api: Api) -> None:
+    answers = await asyncio.gather(*(create(api, name, customModelName="same") for name in ("a", "b", "c")))
+    assert sorted("jobArn" in answer for answer in answers) == [False, False, True]
+
+
+async def test_one_token_makes_one_job(api: Api) -> None:
+    answers = await asyncio.gather(*(create(api, clientRequestToken="t") for _ in range(4)))
+    assert len({answer["jobArn"] for answer in answers}) == 1
+    other = await create(api, "other", clientRequestToken="t")
+    assert other["Error"]["Code"] == "ConflictException"
+
+
+async def test_a_job_is_found_by_name_id_and_arn_alone(api: Api) -> None:
+    made = (await create(api))["jobArn"]
+    for identifier in (made, "j1"):
+        assert (await api("GetModelCustomizationJob", jobIdentifier=identifier))["jobArn"] == made
+    lost = await api("GetModelCustomizationJob", jobIdentifier="j2")
+    assert lost["Error"]["Code"] == "ResourceNotFoundException"
+
+
+async def test_a_job_shows_what_was_asked_and_how_it_ended(api: Api) -> None:
+    await create(api)
+    found = await ended(api, "j1")
+    assert found["status"] == "Failed"  # the fake worker knows no such act: a real failure of a real process
+    assert "died 3 times" in found["failureMessage"]
+    assert found["hyperParameters"] == {"epochCount": "2"}
+    assert found["outputModelName"] == "j1-model"
+    assert found["baseModelArn"].endswith(f"foundation-model/{PEBBLE}")
+    assert found["creationTime"] <= found["lastModifiedTime"] <= found["endTime"] + timedelta(seconds=1)
+    assert set(found["statusDetails"]) == {"validationDetails", "dataProcessingDetails", "trainingDetails"}
+
+
+async def test_a_stopped_job_is_stopped(api: Api) -> None:
+    await create(api)
+    await api("StopModelCustomizationJob", jobIdentifier="j1")
+    assert (await ended(api, "j1"))["status"] in ("Stopped", "Failed")
+    lost = await api("StopModelCustomizationJob", jobIdentifier="j9")
+    assert lost["Error"]["Code"] == "ResourceNotFoundException"
+
+
+async def test_a_list_is_filtered_ordered_and_paged(api: Api) -> None:
+    for name in ("one", "two", "three"):
+        await create(api, name)
+        await asyncio.sleep(0.005)
+
+    async def names(**request: Any) -> list[str]:
+        page = await api("ListModelCustomizationJobs", **request)
+        return [summary["jobName"] for summary in page["modelCustomizationJobSummaries"]]
+
+    assert await names() == ["three", "two", "one"]
+    assert await names(sortOrder="Ascending") == ["one", "two", "three"]
+    assert await names(nameContains="t") == ["three", "two"]
+    assert await names(statusEquals="Completed") == []
+    assert await names(creationTimeAfter=datetime.now(UTC)) == []
+    first = await api("ListModelCustomizationJobs", maxResults=2)
+    assert await names(maxResults=2, nextToken=first["nextToken"]) == ["one"]
