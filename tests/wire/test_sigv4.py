@@ -63,6 +63,55 @@ def with_header(request: SignedRequest, **changed: str | None) -> SignedRequest:
     return dataclasses.replace(request, headers={name: value for name, value in headers.items() if value is not None})
 
 
+# S3, whose path is a key
+
+
+def s3_signed(path: str, body: bytes = b"x", **options: object) -> SignedRequest:
+    return signed("PUT", path, body=body, service="s3", signer=S3SigV4Auth, **options)
+
+
+def s3_check(request: SignedRequest) -> None:
+    presigned = "authorization" not in request.headers
+    claim = sigv4.read_query(request.query) if presigned else sigv4.read_header(request.headers)
+    sigv4.check_scope(claim, REGION, ("s3",))
+    sigv4.check_signature(claim, request, SECRET)
+
+
+def test_no_other_services_signature_opens_s3_nor_the_reverse() -> None:
+    with pytest.raises(InvalidSignatureException, match="correct service: 's3'"):
+        s3_check(signed())
+    with pytest.raises(InvalidSignatureException, match="correct service: 'bedrock'"):
+        check(s3_signed("/b/k"))
+
+
+@pytest.mark.parametrize(
+    "other", ["/b/k%20b", "/b/k%2520b%2F%2B", "/b//k%20b%2F%2B", "/b/x/../k%20b%2F%2B", "/b/k b/+/"]
+)
+def test_another_key_is_another_request(other: str) -> None:
+    request = s3_signed("/b/k%20b%2F%2B")
+    s3_check(request)
+    with pytest.raises(InvalidSignatureException):
+        s3_check(dataclasses.replace(request, raw_path=other))
+
+
+def test_what_s3s_header_says_of_the_body_is_signed() -> None:
+    request = s3_signed("/b/k", headers={"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"})
+    for word in ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", "0" * 64, ""):
+        with pytest.raises(InvalidSignatureException):
+            s3_check(with_header(request, x_amz_content_sha256=word))
+    with pytest.raises(IncompleteSignatureException, match="x-amz-content-sha256"):
+        s3_check(with_header(request, x_amz_content_sha256=None))
+
+
+@pytest.mark.parametrize("path", ["/b//k", "/b/./k", "/b/k%3D%2B%C3%BC", "/b/k=+", "/b/k/"])
+def test_s3s_path_is_signed_as_it_is_sent(path: str) -> None:
+    s3_check(s3_signed(path))
+
+
+def test_a_path_that_was_signed_encoded_and_sent_plain() -> None:
+    s3_check(dataclasses.replace(s3_signed("/b/k%3D%2B"), raw_path="/b/k=+"))
+
+
 # What must be refused
 
 TAMPERED: dict[str, Callable[[SignedRequest], SignedRequest]] = {
@@ -371,7 +420,7 @@ def test_events_signed_by_awss_java_sdk_across_midnight() -> None:
     )
     headers = {"host": "localhost:8080", "x-amz-date": claim.timestamp, "x-amz-content-sha256": sigv4.EVENTS_PAYLOAD}
     request = SignedRequest("GET", "/", "", headers)
-    canonical = sigv4.canonical_request(claim, request, "", sigv4.EVENTS_PAYLOAD)
+    canonical = sigv4.canonical_request(claim, request, request.raw_path, "", sigv4.EVENTS_PAYLOAD)
     seed = dataclasses.replace(claim, signature=sigv4.sign(claim, "s", canonical).decode())
     event = frame(b"foo")
     before, after = 1577923199000, 1577923200000

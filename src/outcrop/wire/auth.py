@@ -35,18 +35,22 @@ logger = logging.getLogger(__name__)
 
 
 class Authenticator:
-    """Tells who signed a request, or refuses it. With `settings.auth` off everybody on this machine is anonymous."""
+    """Tells who signed a request, or refuses it. With `settings.auth` off everybody on this machine is anonymous.
 
-    def __init__(self, keys: Keys, settings: Settings) -> None:
+    `services` are the names that a signature's scope may give.
+    """
+
+    def __init__(self, keys: Keys, settings: Settings, services: tuple[str, ...] = sigv4.SERVICES) -> None:
         self._keys = keys
         self._settings = settings
+        self._services = services
 
     async def __call__(self, request: SignedRequest) -> Identity:
         """Raises the AccessDeniedException branch of errors.py, or ServiceUnavailableException without the details."""
         if not self._settings.auth:
             return _anonymous(request)
         try:
-            return self._identity(await self._key(request))
+            return self.identity(await self._key(request))
         except ServiceUnavailableException as error:
             logger.error("access keys cannot be checked: %s", error.message)  # names files: not for a stranger
             raise ServiceUnavailableException("Access keys cannot be checked at the moment.") from error
@@ -69,7 +73,7 @@ class Authenticator:
 
     async def _signer(self, claim: Claim, request: SignedRequest) -> Key:
         """The key pair that signed."""
-        sigv4.check_scope(claim, self._settings.region)
+        sigv4.check_scope(claim, self._settings.region, self._services)
         sigv4.check_time(claim, time.time())
         key, secret = await self._keys.key(claim.key_id), await self._keys.secret(claim.key_id)
         if key is None or secret is None:
@@ -91,7 +95,7 @@ class Authenticator:
         except (IncompleteSignatureException, InvalidSignatureException, UnrecognizedClientException) as error:
             raise AccessDeniedException(BAD_KEY) from error
 
-    def _identity(self, key: Key) -> Identity:
+    def identity(self, key: Key) -> Identity:
         return Identity(key.id, f"arn:aws:iam::{self._settings.account_id}:user/{key.name}")
 
 

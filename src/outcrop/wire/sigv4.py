@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 from functools import lru_cache
@@ -207,11 +207,14 @@ def check_signature(claim: Claim, request: SignedRequest, secret: str) -> None:
     Takes the same time wherever the signature differs.
     """
     _check_signed(claim, request)
-    payload = _payload(request)
+    rules = RULES.get(claim.service, USUAL)
+    payload = rules.payload(request)
     given = claim.signature.encode(errors="replace")
-    for query in _canonical_queries(request.query):
-        if hmac.compare_digest(sign(claim, secret, canonical_request(claim, request, query, payload)), given):
-            return
+    for path in rules.paths(request.raw_path):
+        for query in _canonical_queries(request.query):
+            canonical = canonical_request(claim, request, path, query, payload)
+            if hmac.compare_digest(sign(claim, secret, canonical), given):
+                return
     raise InvalidSignatureException(MISMATCH)
 
 
@@ -232,15 +235,15 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     return key
 
 
-def canonical_request(claim: Claim, request: SignedRequest, query: str, payload: str) -> str:
-    """The text that is signed. `query` is canonical already, `payload` the hash of the body or a word in its place."""
+def canonical_request(claim: Claim, request: SignedRequest, path: str, query: str, payload: str) -> str:
+    """The text that is signed. `path` and `query` are canonical already, `payload` the body's hash or a word for it."""
     headers = "".join(f"{name}:{_signed_value(request, name)}\n" for name in claim.signed_headers)
     names = ";".join(claim.signed_headers)
-    return f"{request.method}\n{_canonical_path(request.raw_path)}\n{query}\n{headers}\n{names}\n{payload}"
+    return f"{request.method}\n{path}\n{query}\n{headers}\n{names}\n{payload}"
 
 
 @lru_cache(maxsize=1024)
-def _canonical_path(raw_path: str) -> str:
+def _canonical_paths(raw_path: str) -> tuple[str]:
     """Dot segments and double slashes resolved, and what is encoded already encoded once more (all services but S3)."""
     kept: list[str] = []
     for segment in raw_path.split("/"):
@@ -249,7 +252,15 @@ def _canonical_path(raw_path: str) -> str:
         elif segment not in ("", "."):
             kept.append(segment)
     path = "/" + "/".join(kept) + ("/" if kept and raw_path.endswith("/") else "")
-    return quote_from_bytes(path.encode("latin-1", "replace"), safe="/~")
+    return (quote_from_bytes(path.encode("latin-1", "replace"), safe="/~"),)
+
+
+def _paths_as_sent(raw_path: str) -> Iterator[str]:
+    """S3's: the path is a key, of which nothing may be resolved. As it was sent, then encoded anew."""
+    yield raw_path
+    encoded = quote_from_bytes(unquote_to_bytes(raw_path.encode("latin-1", "replace")), safe="/-_.~")
+    if encoded != raw_path:
+        yield encoded
 
 
 HOST = frozenset({"host", ":authority"})
@@ -320,6 +331,31 @@ def _unsigned(request: SignedRequest) -> str:
     if not request.secure:
         raise InvalidSignatureException("UNSIGNED-PAYLOAD is accepted over TLS only: sign the body, or use https.")
     return UNSIGNED_PAYLOAD
+
+
+def _declared_payload(request: SignedRequest) -> str:
+    """S3's: what the header says stands for the body, which is held against it as it comes in (endpoints/s3/body.py).
+
+    A presigned request says nothing, and signs nothing of its body.
+    """
+    declared = request.headers.get("x-amz-content-sha256")
+    if declared is None and not is_presigned(request):
+        raise IncompleteSignatureException("Missing required header for this request: x-amz-content-sha256")
+    return declared or UNSIGNED_PAYLOAD
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """In what services' signatures differ."""
+
+    paths: Callable[[str], Iterable[str]]
+    """The raw path -> the forms in which it may be signed."""
+    payload: Callable[[SignedRequest], str]
+
+
+USUAL = Rules(_canonical_paths, _payload)
+RULES = {"s3": Rules(_paths_as_sent, _declared_payload)}
+"""By the service in the scope."""
 
 
 # Signed events
