@@ -12,6 +12,7 @@ from typing import Any
 from . import api  # noqa: F401 - importing the families registers their operations
 from .catalog import Catalog
 from .config import Settings
+from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
 from .endpoints.system import system_app
 from .engines.pool import Engines
@@ -82,7 +83,7 @@ def build(services: Services) -> ASGI:
     authenticate = Authenticator(services.keys, services.settings)
     gateway = Gateway(services, authenticate, verifier=authenticate.events)
     system = system_app(services, authenticate)
-    doors: list[Door] = []
+    doors: list[Door] = [anthropic_door(services, authenticate)]
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         path = scope.get("path", "")

@@ -12,6 +12,7 @@ import json
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ValidationException
@@ -27,8 +28,30 @@ KEYS = {
 }
 """Body key -> its place in the turn, where it is copied as it stands."""
 
-READ_HERE = frozenset({"messages", "system", "tools", "tool_choice", "output_format", "output_config"})
-IGNORED = frozenset({"anthropic_version", "anthropic_beta", "metadata", "model", "stream", "service_tier"})
+READ_HERE = frozenset({"messages", "system", "tools", "tool_choice", "output_format", "output_config", "cache_control"})
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What one API asks of the body beyond what all have in common."""
+
+    required: tuple[str, ...]
+    ignored: frozenset[str]
+    """Keys that change nothing here."""
+
+
+BEDROCK = Form(
+    ("max_tokens", "messages"),
+    frozenset({"anthropic_version", "anthropic_beta", "metadata", "model", "stream", "service_tier"}),
+)
+"""InvokeModel: the version is in the body, model and stream are in the path."""
+MESSAGES = Form(
+    ("model", "max_tokens", "messages"),
+    frozenset({"model", "stream", "metadata", "service_tier", "user_profile_id", "workspace_id"}),
+)
+"""Anthropic's own POST /v1/messages: the version is in a header."""
+COUNT = Form(("model", "messages"), MESSAGES.ignored | {"max_tokens"})
+"""POST /v1/messages/count_tokens."""
 
 STOP_REASONS = {
     "guardrail_intervened": "refusal",
@@ -44,12 +67,12 @@ MEDIA_TYPES = {"application/pdf": "pdf", "text/plain": "txt"}
 # read ------------------------------------------------------------------------------------------------------------
 
 
-def read(body: dict[str, Any]) -> dict[str, Any]:
+def read(body: dict[str, Any], form: Form = BEDROCK) -> dict[str, Any]:
     """The JSON of the turn that `body` asks for. Raises ValidationException that names the offending key."""
-    for key in ("max_tokens", "messages"):
+    for key in form.required:
         if key not in body:
             raise _malformed(f"#: required key [{key}] not found")
-    if unknown := body.keys() - KEYS.keys() - READ_HERE - IGNORED:
+    if unknown := body.keys() - KEYS.keys() - READ_HERE - form.ignored:
         raise _malformed(f"#: extraneous key [{min(unknown)}] is not permitted")
     try:
         return _turn(body)
@@ -65,6 +88,8 @@ def _malformed(what: str) -> ValidationException:
 
 def _turn(body: dict[str, Any]) -> dict[str, Any]:
     turn: dict[str, Any] = {"messages": _messages(body["messages"])}
+    if effort := (body.get("output_config") or {}).get("effort"):
+        turn["additionalModelRequestFields"] = {"reasoning_effort": effort}
     for key, (group, member) in KEYS.items():
         if body.get(key) is not None:
             turn.setdefault(group, {})[member] = body[key]
@@ -74,6 +99,8 @@ def _turn(body: dict[str, Any]) -> dict[str, Any]:
         _add_tools(turn, tools, body.get("tool_choice") or {"type": "auto"})
     if schema := _schema(body):
         turn["outputConfig"] = _text_format(schema)
+    if body.get("cache_control") and turn["messages"]:
+        turn["messages"][-1]["content"].append(_cache_point(body["cache_control"]))
     return turn
 
 
@@ -195,8 +222,8 @@ def _tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _tool_spec(tool: dict[str, Any]) -> dict[str, Any]:
     if tool.get("type", "custom") != "custom":
         raise ValueError(f"tool type [{tool['type']}] is not supported")
-    description = {"description": tool["description"]} if tool.get("description") else {}
-    return {"name": tool["name"], "inputSchema": {"json": tool["input_schema"]}, **description}
+    more = {key: tool[key] for key in ("description", "strict") if tool.get(key)}
+    return {"name": tool["name"], "inputSchema": {"json": tool["input_schema"]}, **more}
 
 
 def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
@@ -284,6 +311,7 @@ async def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGen
 EMPTY = {
     "text_delta": {"type": "text", "text": ""},
     "thinking_delta": {"type": "thinking", "thinking": "", "signature": ""},
+    "signature_delta": {"type": "thinking", "thinking": "", "signature": ""},
 }
 """Kind of a delta -> the empty block that it opens."""
 
@@ -308,7 +336,10 @@ def _piece(delta: dict[str, Any]) -> dict[str, Any]:
         return {"type": "text_delta", "text": delta["text"]}
     if "toolUse" in delta:
         return {"type": "input_json_delta", "partial_json": delta["toolUse"]["input"]}
-    return {"type": "thinking_delta", "thinking": delta["reasoningContent"].get("text", "")}
+    reasoning = delta["reasoningContent"]
+    if "signature" in reasoning:
+        return {"type": "signature_delta", "signature": reasoning["signature"]}
+    return {"type": "thinking_delta", "thinking": reasoning.get("text", "")}
 
 
 def _message_delta(stop: dict[str, Any], usage: dict[str, int]) -> dict[str, Any]:
