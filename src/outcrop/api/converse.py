@@ -63,7 +63,7 @@ async def count_tokens(call: Call, request: CountTokensRequest) -> CountTokensRe
         turn = asked["converse"]
         rules.check_documents(turn)
     else:
-        _, turn = await invoke.read(call, request["modelId"], asked["invokeModel"]["body"])
+        turn = (await invoke.read(call, request["modelId"], asked["invokeModel"]["body"])).turn
     return {"inputTokens": await call.services.inference.count(call, request["modelId"], turn)}
 
 

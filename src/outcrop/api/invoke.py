@@ -1,6 +1,6 @@
 """InvokeModel and InvokeModelWithResponseStream: a model family's own body, through its dialect.
 
-Knows no family: `dialects.DIALECTS` does.
+Knows no family: `dialects.DIALECTS` does. The name that a model is called by says whose body the caller speaks.
 """
 
 from __future__ import annotations
@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from .. import dialects
 from ..call import Call
 from ..checking import checked, object_of
-from ..dialects import DIALECTS
 from ..errors import OperationNotImplementedException, ValidationException
 from ..invocation_log import logged
 from ..turn import Turn
 from ..wire.operation import operation
+from . import vector_bodies
 
 if TYPE_CHECKING:
     from ..shapes.bedrock_runtime import (
@@ -37,17 +38,33 @@ COUNTS = {
 """TokenUsage member -> the end of its x-amzn-bedrock- header."""
 
 
+class Asked(NamedTuple):
+    """What a body asks for, and in which dialect. `echo` is what its answer repeats of it."""
+
+    dialect: ModuleType
+    turn: Turn
+    echo: dict[str, Any]
+
+
+class Answer(NamedTuple):
+    """A whole answer: its body, TokenUsage and latency in milliseconds."""
+
+    body: dict[str, Any]
+    usage: dict[str, int]
+    latency_ms: int
+
+
 @operation
 @logged
 async def invoke_model(call: Call, request: InvokeModelRequest) -> InvokeModelResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"""
-    dialect, turn = await _read(call, request)
-    reply = await call.services.inference.reply(call, request["modelId"], turn)
-    call.response_headers["x-amzn-bedrock-invocation-latency"] = str(reply["metrics"]["latencyMs"])
+    _begin(call, request)
+    reply = await answer(call, request["modelId"], request.get("body", b""))  # type: ignore[arg-type]
+    call.response_headers["x-amzn-bedrock-invocation-latency"] = str(reply.latency_ms)
     for member, header in COUNTS.items():
-        if member in reply["usage"]:
-            call.response_headers[f"x-amzn-bedrock-{header}"] = str(reply["usage"][member])
-    body = orjson.dumps(dialect.write(reply, request["modelId"]))
+        if member in reply.usage:
+            call.response_headers[f"x-amzn-bedrock-{header}"] = str(reply.usage[member])
+    body = orjson.dumps(reply.body)
     return {"body": body, "contentType": "application/json", **_echo(request)}  # type: ignore[typeddict-item]
 
 
@@ -57,9 +74,10 @@ async def invoke_model_with_response_stream(
     call: Call, request: InvokeModelWithResponseStreamRequest
 ) -> InvokeModelWithResponseStreamResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html"""
-    dialect, turn = await _read(call, request)
-    deltas = call.services.inference.deltas(call, request["modelId"], turn)
-    frames = _frames(call, dialect.stream(deltas, request["modelId"]))
+    _begin(call, request)
+    asked = await read(call, request["modelId"], request.get("body", b""))  # type: ignore[arg-type]
+    deltas = call.services.inference.deltas(call, request["modelId"], asked.turn)
+    frames = _frames(call, asked.dialect.stream(deltas, request["modelId"]))
     return {"body": frames, "contentType": "application/json", **_echo(request)}  # type: ignore[typeddict-item]
 
 
@@ -69,21 +87,38 @@ def _echo(request: Any) -> dict[str, Any]:
     return {member: value for member, value in served.items() if member in request}
 
 
-async def _read(call: Call, request: Any) -> tuple[ModuleType, Turn]:
+def _begin(call: Call, request: Any) -> None:
     if "guardrailIdentifier" in request:
         raise OperationNotImplementedException("Outcrop does not implement guardrails yet (guardrailIdentifier).")
     if "requestMetadata" in request:
         call.note["requestMetadata"] = object_of(request["requestMetadata"], "requestMetadata")
-    return await read(call, request["modelId"], request.get("body", b""))
 
 
-async def read(call: Call, model_id: str, body: bytes) -> tuple[ModuleType, Turn]:
-    """The model's dialect and the turn that `body` asks for in it. Raises ValidationException."""
+async def answer(call: Call, model_id: str, body: bytes) -> Answer:
+    """The whole answer to a body of the model's family. Raises ValidationException, and what the engine raises."""
     model = await call.services.catalog.resolve(model_id)
-    if model.family not in DIALECTS:
+    if (vectors := vector_bodies.dialect(model_id, model)) is not None:
+        content = object_of(body, "body", call.services.settings.max_depth)
+        written = await vector_bodies.answer(call, model_id, vectors, content)
+        return Answer(written, call.note["usage"], call.note["latencyMs"])
+    asked = await read(call, model_id, body)
+    reply = await call.services.inference.reply(call, model_id, asked.turn)
+    written = asked.dialect.write(reply, model_id) | asked.echo
+    return Answer(written, reply["usage"], reply["metrics"]["latencyMs"])
+
+
+async def read(call: Call, model_id: str, body: bytes) -> Asked:
+    """What `body` asks for in the dialect of the name that the model was called by. Raises ValidationException."""
+    model = await call.services.catalog.resolve(model_id)
+    if vector_bodies.dialect(model_id, model) is not None:
+        raise ValidationException("The model is unsupported for streaming.")
+    content = object_of(body, "body", call.services.settings.max_depth)
+    family = dialects.family(model_id, model.family)
+    dialect = dialects.DIALECTS.get(dialects.form(family, content))
+    if dialect is None:
         raise ValidationException(f"The model {model.id} is not invoked with a body of its own; use Converse.")
-    dialect = DIALECTS[model.family]
-    return dialect, checked(dialect.read(object_of(body, "body", call.services.settings.max_depth)))
+    turn = checked(dialect.read(content))
+    return Asked(dialect, turn, {key: content[key] for key in dialects.ECHOED.get(family, ())})
 
 
 async def _frames(call: Call, chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:
