@@ -19,7 +19,7 @@ import psutil
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "asimddp", "i8mm", "sve")
 """CPU flags that llama.cpp's kernels ask for."""
-PACKAGES = ("granian", "uvloop", "aiohttp", "orjson", "botocore", "xllamacpp")
+PACKAGES = ("granian", "uvloop", "httptools", "orjson", "botocore", "xllamacpp")
 
 
 def describe() -> dict[str, Any]:

@@ -10,10 +10,10 @@ import asyncio
 import json
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
 from outcrop.engines.endpoint import KINDS, Endpoint
+from outcrop.engines.post import Client
 
 DROP, HANG = "drop", "hang"
 DONE = b"data: [DONE]\n\n"
@@ -145,5 +145,5 @@ def render(body: dict[str, Any]) -> str:
     return tools + "".join(f"<{message['role']}>{message['content']}" for message in body["messages"])
 
 
-def session(**timeouts: float) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(**timeouts))
+def session(total: float = 600) -> Client:
+    return Client(total)

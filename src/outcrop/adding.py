@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from .catalog import Catalog, Model
 from .convert import convert
-from .engines.endpoint import KINDS
+from .engines.endpoint import KINDS, Endpoint
 from .engines.gguf_info import GgufInfo, read_info
-from .errors import ConflictException
+from .engines.post import Client, parse
+from .errors import ConflictException, ServiceError
 from .pull import Progress, Pulled, pull
 
 PROBE_S = 10.0
@@ -208,17 +209,11 @@ async def _probe(base: str, wish: Wish) -> dict[str, Any]:
 
 
 async def _models_of(base: str, key: str | None) -> list[dict[str, Any]]:
-    import aiohttp
-
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_S), headers=headers) as session,
-            session.get(f"{base}/v1/models") as answer,
-        ):
-            answer.raise_for_status()
-            return [dict(model) for model in (await answer.json(content_type=None))["data"]]
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        async with Client(PROBE_S) as http:
+            answer = await http.get(Endpoint(base, KINDS["openai"], key=key), "/v1/models")
+        return [dict(model) for model in parse(answer)["data"]]
+    except (ServiceError, ValueError, KeyError, TypeError) as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{base}/v1/models does not answer as an OpenAI-compatible server does: {reason}") from error
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-import aiohttp
 import orjson
 
 from . import attachments, rules
@@ -20,13 +19,10 @@ from .engines import tokens
 from .engines.chat import chat
 from .engines.endpoint import Endpoint
 from .engines.pool import Engines
+from .engines.post import Client
 from .errors import ModelErrorException, ModelStreamErrorException
 from .store.objects import Objects
 from .turn import Delta, Reply, Turn, gather
-
-IDLE_S = 2.0
-"""How long an unused connection to an engine is kept: less than servers keep theirs (5 s in cpp-httplib and uvicorn),
-so that no request goes out on a connection that is just being closed."""
 
 BYTES_A_TOKEN = 3
 IMAGE_TOKENS = 1024
@@ -42,18 +38,8 @@ class Inference:
         self.catalog = catalog
         self.engines = engines
         self.objects = objects
-        self._http: aiohttp.ClientSession | None = None
-
-    @property
-    def http(self) -> aiohttp.ClientSession:
-        """The connections to engines; made on first use because it belongs to the running loop."""
-        if self._http is None:
-            timeout = aiohttp.ClientTimeout(total=self.settings.request_timeout_s, sock_connect=10)
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S)
-            self._http = aiohttp.ClientSession(
-                timeout=timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-            )
-        return self._http
+        self.http = Client(settings.request_timeout_s)
+        """The way to engines."""
 
     async def deltas(self, call: Call, model_id: str, turn: Turn) -> AsyncGenerator[Delta, None]:
         """Stream the answer. The first delta comes with the first token: whoever awaits it before answering turns
@@ -91,8 +77,7 @@ class Inference:
             yield turn, endpoint
 
     async def close(self) -> None:
-        if self._http is not None:
-            await self._http.close()
+        await self.http.close()
 
 
 def _note(call: Call, delta: Delta) -> None:

@@ -17,7 +17,7 @@ import orjson
 from .config import Settings
 
 LEVELS = ("debug", "info", "warning", "error")
-QUIET = ("aiosqlite", "asyncio", "aiohttp.access", "alembic", "botocore", "urllib3", "granian.access", "pypdf")
+QUIET = ("aiosqlite", "asyncio", "alembic", "botocore", "urllib3", "granian.access", "pypdf")
 """Loggers of libraries that are of interest only at debug level."""
 
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}

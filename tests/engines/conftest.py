@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import psutil
 import pytest
 
@@ -16,6 +15,7 @@ from outcrop.catalog import Model
 from outcrop.config import Settings
 from outcrop.engines.endpoint import Endpoint
 from outcrop.engines.pool import Engines
+from outcrop.engines.post import Client
 from tests.tiny_model import tiny_gguf
 
 FAKE = """#!{python}
@@ -81,13 +81,8 @@ def body(**more) -> dict:
 
 async def chat(endpoint: Endpoint, **more) -> dict:
     """One whole answer; the engine's error as an exception."""
-    async with session(endpoint) as http, http.post(f"{endpoint.url}/v1/chat/completions", json=body(**more)) as answer:
-        answer.raise_for_status()
-        return await answer.json()
-
-
-def session(endpoint: Endpoint) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(headers={"Authorization": f"Bearer {endpoint.key}"})
+    async with Client() as http:
+        return await http.post(endpoint, "/v1/chat/completions", body(**more))
 
 
 def gone(pid: int) -> bool:

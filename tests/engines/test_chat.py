@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-import aiohttp
 import pytest
 
 from outcrop.engines import tokens
@@ -263,11 +262,11 @@ async def test_the_real_engine_stops_when_the_client_leaves(tiny_url):
 async def test_leaving_leaks_nothing(stub):
     stub.say(text("a"), HANG)
     before = len(asyncio.all_tasks())
-    async with aiohttp.ClientSession() as http:
+    async with session() as http:
         for _ in range(20):
             async with aclosing(chat(http, TURN, stub.endpoint)) as deltas:
                 await anext(deltas)
         await asyncio.sleep(0.1)
-        assert (stub.running, len(http.connector._acquired)) == (0, 0)
+        assert (stub.running, len(http.connections)) == (0, 0)
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == before

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import psutil
 import pytest
 
@@ -17,6 +16,7 @@ from outcrop.engines import machine, pool
 from outcrop.engines.endpoint import Endpoint
 from outcrop.engines.plan import MIB, Plan
 from outcrop.engines.pool import Engines
+from outcrop.engines.post import Client
 from outcrop.errors import (
     ModelErrorException,
     ModelNotReadyException,
@@ -26,7 +26,7 @@ from outcrop.errors import (
 )
 from tests.tiny_model import tiny_gguf
 
-from .conftest import body, chat, engines_of, gone, model_of, session
+from .conftest import body, chat, engines_of, gone, model_of
 from .test_process import children, eventually
 
 
@@ -39,7 +39,7 @@ async def test_it_answers_counts_and_streams(settings, tiny):
 
 async def test_killed_in_mid_stream_the_call_fails_and_the_next_one_works(settings, tiny):
     async with engines_of(settings) as engines:
-        with pytest.raises(aiohttp.ClientError):
+        with pytest.raises(ModelErrorException):
             async with engines.lease(model_of(tiny)) as endpoint:
                 await stream_and_kill(endpoint, engines.status()[0].pid)
         async with engines.lease(model_of(tiny)) as endpoint:
@@ -49,10 +49,11 @@ async def test_killed_in_mid_stream_the_call_fails_and_the_next_one_works(settin
 
 async def stream_and_kill(endpoint, pid: int) -> None:
     more = {"stream": True, "max_tokens": 1500, "ignore_eos": True}
-    async with session(endpoint) as http, http.post(f"{endpoint.url}/v1/chat/completions", json=body(**more)) as answer:
-        await answer.content.readline()
+    async with Client() as http:
+        news = http.stream(endpoint, "/v1/chat/completions", body(**more))
+        await anext(news)
         os.kill(pid, signal.SIGKILL)
-        while await answer.content.readline():
+        async for _ in news:
             pass
 
 
@@ -62,8 +63,8 @@ async def test_the_next_lease_is_good_even_when_the_caller_renamed_the_error(set
             async with engines.lease(model_of(tiny)):
                 os.kill(engines.status()[0].pid, signal.SIGKILL)
                 raise ModelStreamErrorException("the connection broke")
-        async with engines.lease(model_of(tiny)) as endpoint, session(endpoint) as http:
-            assert (await http.get(f"{endpoint.url}/health")).status == 200
+        async with engines.lease(model_of(tiny)) as endpoint, Client() as http:
+            assert await http.get(endpoint, "/health")
 
 
 async def test_many_callers_wait_for_one_load(settings, tiny):
@@ -127,8 +128,8 @@ async def test_a_count_waits_for_no_turn(settings, tiny):
 
 
 async def count(engines: Engines, model) -> None:
-    async with engines.lease(model, slot=False) as endpoint, session(endpoint) as http:
-        assert (await http.post(f"{endpoint.url}/tokenize", json={"content": "a"})).status == 200
+    async with engines.lease(model, slot=False) as endpoint, Client() as http:
+        assert (await http.post(endpoint, "/tokenize", {"content": "a"}))["tokens"]
 
 
 async def test_many_callers_do_not_wait_for_connections_that_are_kept_alive(settings, tiny):
@@ -138,13 +139,8 @@ async def test_many_callers_do_not_wait_for_connections_that_are_kept_alive(sett
 
 
 async def tokenize_at_once(endpoint: Endpoint, times: int) -> None:
-    async with session(endpoint) as http:
-        await asyncio.gather(*(tokenize(http, endpoint.url) for _ in range(times)))
-
-
-async def tokenize(http: aiohttp.ClientSession, url: str) -> None:
-    async with http.post(f"{url}/tokenize", json={"content": "a"}) as answer:
-        assert answer.status == 200
+    async with Client() as http:
+        await asyncio.gather(*(http.post(endpoint, "/tokenize", {"content": "a"}) for _ in range(times)))
 
 
 async def test_requests_that_would_overflow_a_shared_cache_wait_for_one_another(settings, tiny, monkeypatch):

@@ -8,19 +8,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import aiohttp
-
 from ..errors import ModelErrorException
 from ..turn import Delta, Turn
 from .answer import Answer
-from .body import body, reads_as_call
+from .body import body, path, reads_as_call
 from .endpoint import Endpoint
-from .post import events, parse, post
+from .post import Client, parse
 
 
-async def chat(
-    http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint, cached: int = 0
-) -> AsyncGenerator[Delta, None]:
+async def chat(http: Client, turn: Turn, endpoint: Endpoint, cached: int = 0) -> AsyncGenerator[Delta, None]:
     """Stream the answer to `turn`. `cached` is how many prompt tokens stand before the last cachePoint.
 
     Closing the iterator closes the connection, which makes the engine stop. Raises ValidationException when the
@@ -29,8 +25,7 @@ async def chat(
     asked = body(turn, endpoint)
     answer = Answer(cached, asked.get("max_tokens"), reads_as_call(turn, endpoint))
     try:
-        sent = post(http, endpoint, "/v1/chat/completions", asked, last=not endpoint.kind.keeps_alive)
-        async with sent as response, aclosing(events(response)) as news:
+        async with aclosing(http.stream(endpoint, path(turn), asked)) as news:
             async for payloads in news:
                 for payload in payloads:
                     for delta in answer.read(parse(payload)):

@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-import aiohttp
-
 from ..catalog import Model
 from ..config import Settings
 from ..errors import ModelErrorException, ModelStreamErrorException, ServiceUnavailableException
@@ -24,7 +22,7 @@ from .gguf_info import GgufInfo
 from .plan import MIB, Plan, plan
 from .turnstile import Turnstile
 
-BROKEN = (aiohttp.ClientError, OSError, ModelErrorException, ModelStreamErrorException)
+BROKEN = (OSError, ModelErrorException, ModelStreamErrorException)
 """What a request on a dying engine ends with."""
 
 log = logging.getLogger("outcrop.engines")

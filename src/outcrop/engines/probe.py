@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
+from ..errors import ServiceError
 from . import engine
+from .endpoint import KINDS, Endpoint
 from .llama import Options
+from .post import Client
 from .process import EngineFailed, EngineProcess
 
 PEBBLE = Path(__file__).parents[1] / "models" / "pebble-v1.gguf"
@@ -60,7 +61,7 @@ async def _likely(model: Path, binary: str) -> dict[int, float]:
     process = await EngineProcess.start(engine.COMMAND, options.line(), START_S, lambda _: None)
     try:
         answers = await asyncio.gather(*(_complete(process.address) for _ in range(2)))
-    except (aiohttp.ClientError, OSError) as error:
+    except ServiceError as error:
         await process.settle()
         raise EngineFailed(process.death() if not process.running else str(error)) from error
     finally:
@@ -72,7 +73,5 @@ async def _likely(model: Path, binary: str) -> dict[int, float]:
 async def _complete(address: str) -> dict[str, Any]:
     """Two at once, so that batched decoding is met too."""
     body = {"prompt": PROMPT, "max_tokens": 16, "temperature": 0, "logprobs": 10, "ignore_eos": True}
-    session = aiohttp.ClientSession(headers={"Authorization": "Bearer probe"}, timeout=aiohttp.ClientTimeout(START_S))
-    async with session as http, http.post(f"{address}/v1/completions", json=body) as answer:
-        answer.raise_for_status()
-        return await answer.json()
+    async with Client(START_S) as http:
+        return await http.post(Endpoint(address, KINDS["llama"], key="probe"), "/v1/completions", body)

@@ -12,12 +12,16 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import aiohttp
 import orjson
+
+from ..errors import ServiceError
+from .endpoint import KINDS, Endpoint
+from .post import Client
 
 TAIL = 16384
 """Bytes of stderr kept for the error message."""
 POLL_S = 0.01
+HEALTH_S = 5.0
 STOP_S = 5.0
 SETTLE_S = 0.2
 ROOT = Path(__file__).parents[2]
@@ -114,9 +118,9 @@ class EngineProcess:
         await self._become_healthy()
 
     async def _become_healthy(self) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        async with Client(HEALTH_S) as http:
             while self.running:
-                if await _healthy(session, self.address):
+                if await _healthy(http, self.address):
                     return
                 await asyncio.sleep(POLL_S)
         raise EngineFailed(await self._last_words())
@@ -159,9 +163,9 @@ def _ended(pid: int) -> bool:
         return True
 
 
-async def _healthy(session: aiohttp.ClientSession, address: str) -> bool:
+async def _healthy(http: Client, address: str) -> bool:
     try:
-        async with session.get(f"{address}/health") as response:
-            return response.status == 200
-    except (aiohttp.ClientError, OSError, TimeoutError):
+        await http.get(Endpoint(address, KINDS["llama"]), "/health")
+    except ServiceError:
         return False
+    return True

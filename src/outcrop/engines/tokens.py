@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import aiohttp
-
 from ..errors import ValidationException
 from ..turn import Message, Turn
 from .body import body
 from .endpoint import Endpoint
-from .post import broken, json, post
+from .post import Client, broken
 
 
-async def count(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> int:
+async def count(http: Client, turn: Turn, endpoint: Endpoint) -> int:
     """Tokens of the whole prompt, template included: what the same turn uses, cached or not, when it is answered."""
     if not endpoint.kind.tokenize:
         raise ValidationException("The engine that serves this model does not count tokens.")
     return await _ask(http, endpoint, "/v1/chat/completions/input_tokens", _prompt(turn, endpoint), "input_tokens")
 
 
-async def cached(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> int:
+async def cached(http: Client, turn: Turn, endpoint: Endpoint) -> int:
     """Tokens of the prompt that stand before the last cachePoint; 0 without one.
 
     The part up to the cachePoint is rendered on its own: what both renderings begin with is the cacheable prefix.
@@ -35,7 +33,7 @@ async def cached(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) ->
     return next((place for place, (a, b) in enumerate(zip(part, whole, strict=False)) if a != b), len(part))
 
 
-async def _tokens(http: aiohttp.ClientSession, turn: Turn, endpoint: Endpoint) -> list[int]:
+async def _tokens(http: Client, turn: Turn, endpoint: Endpoint) -> list[int]:
     prompt = await _ask(http, endpoint, "/apply-template", _prompt(turn, endpoint), "prompt")
     asked = {"content": prompt, "add_special": True, "parse_special": True}
     return await _ask(http, endpoint, "/tokenize", asked, "tokens")
@@ -45,9 +43,8 @@ def _prompt(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     return body(turn, endpoint) | {"stream": False}
 
 
-async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str, content: dict[str, Any], member: str) -> Any:
-    async with post(http, endpoint, path, content) as response:
-        answer = await json(response)
+async def _ask(http: Client, endpoint: Endpoint, path: str, content: dict[str, Any], member: str) -> Any:
+    answer = await http.post(endpoint, path, content)
     if member not in answer:
         raise broken(f"The model's engine gave no {member}.")
     return answer[member]
