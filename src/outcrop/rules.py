@@ -31,6 +31,8 @@ USERS = frozenset({"toolResult", "image", "document", "video", "audio", "searchR
 ASSISTANTS = frozenset({"toolUse", "reasoningContent", "citationsContent"})
 """Content blocks that only one side says."""
 
+NO_CHAT = "This action doesn't support the model that you provided. Try again with a supported text or chat model."
+
 MAX_IMAGES = 20
 MAX_DOCUMENTS = 5
 DOCUMENT_NAME = re.compile(r"(?!.*  )[A-Za-z0-9_ ()\[\]-]+")
@@ -39,6 +41,8 @@ DOCUMENT_NAME = re.compile(r"(?!.*  )[A-Za-z0-9_ ()\[\]-]+")
 
 def check(turn: Turn, model: Model) -> None:
     """Raise ValidationException for a turn that cannot be answered as it stands."""
+    if model.task != "chat":
+        raise ValidationException(NO_CHAT)
     messages = turn.get("messages", [])
     _roles(messages)
     _contents(messages)

@@ -37,6 +37,8 @@ class Entry:
     name: str
     shape: tuple[int, ...]
     read: Callable[[], np.ndarray]
+    exact: bool = False
+    """Stays float32 whatever the file's dtype: llama.cpp adds it to float32 activations."""
 
 
 def check_dtype(dtype: str) -> None:
@@ -53,7 +55,7 @@ def write(out: Path, architecture: str, fill: Callable[[gguf.GGUFWriter], None],
     The file appears under its name when all of it is on the disk; OSError when the disk is full.
     """
     check_dtype(dtype)
-    plan = [(entry, _quant(entry.shape, DTYPES[dtype][0])) for entry in entries]
+    plan = [(entry, Quant.F32 if entry.exact else _quant(entry.shape, DTYPES[dtype][0])) for entry in entries]
     out.parent.mkdir(parents=True, exist_ok=True)
     _check_space(out.parent, sum(_bytes(entry.shape, quant) for entry, quant in plan) + SPACE_MARGIN)
     handle, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)

@@ -12,7 +12,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-from . import architectures, gguf_file, tokenizer, weights
+from . import architectures, bert, gguf_file, tokenizer, weights
 from .architectures import Architecture, Shape
 
 ROPE_SCALING = {"linear": gguf.RopeScalingType.LINEAR, "yarn": gguf.RopeScalingType.YARN}
@@ -26,6 +26,8 @@ def convert(folder: Path, out: Path, dtype: str = "q8_0") -> Path:
     """
     gguf_file.check_dtype(dtype)
     config = _config(folder)
+    if bert.matches(config):
+        return bert.convert(folder, config, _name(folder, config), out, dtype)
     row = architectures.find(config)
     shape = architectures.shape_of(config, row)
     entries = _entries(weights.open_folder(folder), shape, row)

@@ -27,6 +27,9 @@ READERS: dict[str, Any] = {
 SHAPELESS = (AttributeError, KeyError, TypeError, OverflowError)
 """What comes of JSON that is not of the expected shape."""
 
+COUNTERS = "position_ids"
+"""Ends the name of a tensor that older versions of transformers saved: 0, 1, 2, ... as int64."""
+
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -98,7 +101,8 @@ def _header(path: Path) -> dict[str, Tensor]:
     try:
         entries = json.loads(text)
         entries.pop("__metadata__", None)
-        return {name: _tensor(path, name, entry, 8 + length, size) for name, entry in entries.items()}
+        kept = {name: entry for name, entry in entries.items() if not name.endswith(COUNTERS)}
+        return {name: _tensor(path, name, entry, 8 + length, size) for name, entry in kept.items()}
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, *SHAPELESS) as error:
         raise ValueError(f"{path}: its header cannot be read ({error})") from error
 

@@ -6,7 +6,10 @@ Knows nothing of who runs the server. Differences between servers are rows of `K
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .wordpiece import WordPiece
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,14 @@ class Kind:
     """Fields that make the server say which stop sequence ended the answer."""
     with_prefill: dict[str, Any] = field(default_factory=dict)
     """Fields that make the server go on from a last message of the assistant, where it does not by itself."""
+    embeddings: str = "/v1/embeddings"
+    """Path of embeddings; empty where the server has none."""
+    rerank: str = ""
+    """Path of reranking; empty where the server has none."""
+    scores: str = "probability"
+    """What a reranker's scores are: `probability`, or `logit` of one."""
+    unscaled: dict[str, Any] = field(default_factory=dict)
+    """Fields that make the server give embeddings as the model pools them, not scaled to length 1."""
 
 
 KINDS: dict[str, Kind] = {
@@ -43,11 +54,15 @@ KINDS: dict[str, Kind] = {
         # The number of prompt tokens comes with the first chunk, before the first token.
         always={"cache_prompt": True, "return_progress": True},
         with_stop={"verbose": True},
+        rerank="/v1/rerank",
+        scores="logit",
+        unscaled={"embd_normalize": -1},
     ),
     "vllm": Kind(
         template_kwargs=True,
         extra_sampling=frozenset({"top_k", "min_p", "repetition_penalty"}),
         with_prefill={"continue_final_message": True, "add_generation_prompt": False},
+        rerank="/v1/rerank",
     ),
     "openai": Kind(),
 }
@@ -63,3 +78,7 @@ class Endpoint:
     model: str = "default"
     """The `model` name that the server expects in a body."""
     key: str | None = None
+    words: WordPiece | None = None
+    """BERT's own tokenizer, for a model that has a WordPiece vocabulary and runs here."""
+    scores: str = ""
+    """What this model's rerank scores are, where that differs from the kind's `scores`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from .. import packaged
 from ..catalog import Model
 from ..config import Settings
 from ..errors import ModelErrorException, ModelNotReadyException
@@ -26,11 +27,15 @@ from .llama import Options
 from .plan import TYPICAL_TOKENS, Plan
 from .process import EngineFailed, EngineProcess
 from .turnstile import Turnstile
+from .wordpiece import WordPiece, wordpiece_of
 
 LOAD_S = 900.0
 """Longest time a model may take to load (70 GB from a slow disk)."""
 LONGEST_BACKOFF_S = 60.0
 COMMAND = (sys.executable, "-m", "outcrop.engines.llama")
+
+PROBABILITIES = {"qwen3": "probability"}
+"""Architectures whose rerankers answer by the probability of a yes, in llama.cpp too."""
 
 log = logging.getLogger("outcrop.engines")
 Admit = Callable[["Engine", GgufInfo, int], Awaitable[Plan]]
@@ -49,6 +54,8 @@ class Engine:
         self._admit = admit
         self._process: EngineProcess | None = None
         self._key = ""
+        self._words: WordPiece | None = None
+        self._scores = ""
         self._loading: asyncio.Task[None] | None = None
         self._failures, self._retry_at, self._failure = 0, 0.0, ""
 
@@ -101,7 +108,8 @@ class Engine:
     @property
     def _endpoint(self) -> Endpoint:
         assert self._process
-        return Endpoint(self._process.address, KINDS[self.model.kind], self.model.served_name, self._key)
+        kind, served = KINDS[self.model.kind], self.model.served_name
+        return Endpoint(self._process.address, kind, served, self._key, self._words, self._scores)
 
     async def endpoint(self) -> Endpoint:
         """The running engine, loaded first if need be.
@@ -160,7 +168,14 @@ class Engine:
         log.info("loaded %s in %.2f s with %s", self.model.id, time.monotonic() - begin, self.choice.label)
 
     def _read(self) -> GgufInfo:
-        return read_info(self.model.source)
+        """The file's header, and what its vectors need on our side. A packaged model's file is made first."""
+        if self.model.package:
+            packaged.make(self.model.package, Path(self.model.source))
+        info = read_info(self.model.source)
+        if info.pooling:
+            self._words = wordpiece_of(info)
+            self._scores = PROBABILITIES.get(info.architecture, "")
+        return info
 
     def _extra(self) -> int:
         return Path(self.model.mmproj).stat().st_size if self.model.mmproj else 0
@@ -180,6 +195,7 @@ class Engine:
             mmproj=self.model.mmproj or "",
             connections=self.turnstile.places + 8,
             binary=self.choice.binary,
+            batch=plan.batch,
         )
         return await EngineProcess.start(COMMAND, options.line(), LOAD_S, self._gone)
 

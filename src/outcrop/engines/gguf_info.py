@@ -10,6 +10,8 @@ import math
 import mmap
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,8 +82,15 @@ class GgufInfo:
         value = self.metadata.get(f"{self.architecture}.{key}")
         return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, int)]
 
+    @property
+    def causal(self) -> bool:
+        """False for an encoder, which reads a text whole and keeps no key/value cache."""
+        return self.metadata.get(f"{self.architecture}.attention.causal") is not False
+
     def kv_bytes_per_token(self) -> int:
         """Bytes of 16-bit key/value cache that one token of context takes, sliding windows not deducted."""
+        if not self.causal:
+            return 0
         heads = self.number("attention.head_count", 1) or 1
         width = self.number("embedding_length") // heads
         each = self.number("attention.key_length", width) + self.number("attention.value_length", width)
@@ -102,6 +111,18 @@ def read_info(path: str | Path) -> GgufInfo:
     return GgufInfo(path, sum(p.stat().st_size for p in [path, *others]), parameters, metadata)
 
 
+def read_vocabulary(path: Path) -> list[str]:
+    """The texts of all tokens, in order of their ids. Raises ValueError, or OSError where it cannot be opened."""
+    with _opened(path) as data:
+        cursor = _Cursor(data, 4)
+        _version, _tensors, entries = cursor.take("I"), cursor.take("Q"), cursor.take("Q")
+        for _ in range(min(entries, MOST_ENTRIES)):
+            if cursor.name() == "tokenizer.ggml.tokens":
+                return cursor.strings()
+            cursor.value(cursor.take("I"))
+    raise ValueError(f"{path}: no vocabulary")
+
+
 def _shards(path: Path, metadata: dict[str, Any]) -> list[Path]:
     """The files of a split model (`name-00001-of-00003.gguf`), or the one file."""
     split = re.fullmatch(r"(.*-)00001-of-(\d{5})\.gguf", path.name)
@@ -114,12 +135,19 @@ def _shards(path: Path, metadata: dict[str, Any]) -> list[Path]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], int]:
+    with _opened(path) as data:
+        return _header(_Cursor(data, 4))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[mmap.mmap]:
+    """The bytes of a GGUF file; what goes wrong in reading them is a ValueError that names the file."""
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise ValueError(f"{path}: not a GGUF file")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                return _header(_Cursor(data, 4))
+                yield data
             except (ValueError, struct.error, OverflowError) as error:
                 raise ValueError(f"{path}: broken GGUF header: {error}") from None
 
@@ -193,6 +221,13 @@ class _Cursor:
             return self.skip_strings(count)
         start = self.skip(count * struct.calcsize(f"<{_code(kind)}"))
         return list(struct.unpack_from(f"<{count}{_code(kind)}", self.data, start)) if count <= KEPT_ARRAY else None
+
+    def strings(self) -> list[str]:
+        """An array of strings, kept; `value` would skip it."""
+        kind, inner, count = self.take("I"), self.take("I"), self.take("Q")
+        if (kind, inner) != (ARRAY, STRING) or count * 8 > len(self.data) - self.at:
+            raise ValueError("the vocabulary is no array of strings that fits in the file")
+        return [self.text(self.take("Q")) for _ in range(count)]
 
     def skip_strings(self, count: int) -> None:
         """Walk over a vocabulary; written flat, for it runs 300,000 times on a big one."""

@@ -36,6 +36,8 @@ class Options:
     prompt_cache_mib: int
     pooling: int = 0
     """llama.cpp's pooling type: 0 a chat model, 1-3 embeddings, 4 a reranker."""
+    batch: int = 0
+    """Tokens that are read at a time, and the longest text of an embedding model; 0 leaves llama.cpp's own."""
     mmproj: str = ""
     loras: tuple[str, ...] = ()
     connections: int = 64
@@ -78,6 +80,8 @@ def _optional_rows(o: Options) -> list[tuple[str, Any, list[str]]]:
         (o.shared, ("kv_unified_per_slot", o.context, ["--kv-unified-per-slot", str(o.context)])),
         (o.mmproj, ("mmproj.path", o.mmproj, ["--mmproj", o.mmproj])),
         (o.pooling, ("embedding", True, ["--embedding"])),
+        (o.batch, ("n_batch", o.batch, ["--batch-size", str(o.batch)])),
+        (o.batch, ("n_ubatch", o.batch, ["--ubatch-size", str(o.batch)])),
         (o.pooling == 4, ("pooling_type", 4, ["--pooling", "rank"])),
         (o.loras, ("lora_adapters", o.loras, [word for path in o.loras for word in ("--lora", path)])),
     ]

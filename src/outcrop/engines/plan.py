@@ -16,6 +16,10 @@ SHORTEST_CONTEXT = 4096
 """What an automatic context may shrink to when memory is short; a context set by hand never shrinks."""
 OVERHEAD = 96 * MIB
 """An engine without weights and cache: code, server threads, buffers of a small model."""
+LONGEST_TEXT = 8192
+"""Tokens of one text for an embedding model or a reranker, which read it whole: unless engine_context says more."""
+USUAL_BATCH = 512
+"""Tokens that llama.cpp reads at a time."""
 TYPICAL_TOKENS = 4096
 """Prompt and answer of a usual request: the pool has room for one of these in every slot where memory allows."""
 CACHE_SHARE = 4
@@ -38,11 +42,15 @@ class Plan:
     weights: int
     total: int
     """Bytes of memory in all, `weights` (mapped from the file) included."""
+    batch: int = 0
+    """Tokens read at a time, where that is not llama.cpp's own choice."""
 
 
 def plan(info: GgufInfo, settings: Settings, free: int, extra: int = 0) -> Plan:
     """The most generous plan that fits in `free`, else the least; `extra` are bytes of further files (projector)."""
     free = max(0, free)
+    if info.pooling:
+        return _pooled(info, settings, free, extra)
     choices = [_plan(info, settings, free, extra, context) for context in _contexts(info, settings)]
     return next((choice for choice in choices if choice.total <= free), choices[-1])
 
@@ -68,6 +76,17 @@ def _plan(info: GgufInfo, settings: Settings, free: int, extra: int, context: in
     return Plan(context, slots, pool, not own, prompt_cache, weights, total)
 
 
-def _buffers(info: GgufInfo) -> int:
-    """Compute buffers: activations of one 512-token batch, the widest of them."""
-    return 512 * 4 * 4 * max(info.number("embedding_length"), info.number("feed_forward_length"))
+def _pooled(info: GgufInfo, settings: Settings, free: int, extra: int) -> Plan:
+    """For embeddings and reranking: a text is read in one batch, no prompt is kept, and slots own their context, for
+    a request brings many texts at once and a shared cache would overflow."""
+    context = min(info.context_length or USUAL_BATCH, settings.engine_context or LONGEST_TEXT)
+    batch, each, weights = max(USUAL_BATCH, context), info.kv_bytes_per_token(), info.size_bytes + extra
+    affordable = max(0, free - weights) // CACHE_SHARE // max(1, each * context)
+    slots = max(1, min(settings.engine_slots, affordable))
+    total = weights + slots * context * each + _buffers(info, batch) + OVERHEAD
+    return Plan(context, slots, slots * context, False, 0, weights, total, batch)
+
+
+def _buffers(info: GgufInfo, batch: int = USUAL_BATCH) -> int:
+    """Compute buffers: activations of one batch, the widest of them."""
+    return batch * 4 * 4 * max(info.number("embedding_length"), info.number("feed_forward_length"))
