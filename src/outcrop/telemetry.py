@@ -30,7 +30,8 @@ from .errors import ServiceError, ThrottlingException
 log = logging.getLogger("outcrop.request")
 
 INVOCATIONS = frozenset({"Converse", "ConverseStream", "InvokeModel", "InvokeModelWithResponseStream"})
-"""The operations that CloudWatch counts as invocations."""
+"""The operations that CloudWatch counts as invocations. Those of other doors count where a model was asked
+(call.note["invoked"])."""
 
 MODEL_FAULTS = frozenset({"ModelErrorException", "ModelStreamErrorException", "ModelTimeoutException"})
 """4xx by their status, yet nothing the client could have written better: counted as server errors."""
@@ -124,7 +125,8 @@ class Telemetry:
     def _count(self, call: Call, status: int, error: BaseException | None, elapsed: float) -> None:
         self._requests.add((call.operation, str(status)))
         self._duration.add(call.operation, elapsed)
-        if call.operation in INVOCATIONS and (model := call.note.get("modelId")):
+        counts = call.operation in INVOCATIONS or call.note.get("invoked")
+        if counts and (model := call.note.get("modelId")):
             self._invocations.count(model, call.note, _outcome(status, error), elapsed)
 
     def _log(self, call: Call, status: int, error: BaseException | None, elapsed: float) -> None:

@@ -23,7 +23,7 @@ Beyond Converse's own members
   start what Converse says at the end;
 - contentBlockDelta may carry `logprobs` beside a text: one object a token, in OpenAI's shape (token, logprob, bytes,
   top_logprobs), where additionalModelRequestFields asked for them;
-- metadata may carry `details`: cachedTokens that the engine took from its prefix cache, reasoningTokens of the answer."""
+- metadata may carry `details`: cachedTokens taken from the engine's prefix cache, reasoningTokens of the answer."""
 
 
 class Message(TypedDict):
