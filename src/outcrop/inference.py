@@ -74,8 +74,6 @@ class Inference:
         call.note["modelId"] = model.id
         call.note["invoked"] = slot
         if "prompt" not in turn:
-            call.note["invoked"] = slot
-        if "prompt" not in turn:
             rules.check(turn, model)
         turn = await attachments.inline(turn, self.objects)
         async with self.engines.lease(model, slot=slot, tokens=guess(turn)) as endpoint:
