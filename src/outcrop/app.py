@@ -14,6 +14,7 @@ from .catalog import Catalog
 from .config import Settings
 from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
+from .endpoints.openai import openai_door
 from .endpoints.system import system_app
 from .engines.pool import Engines
 from .inference import Inference
@@ -83,7 +84,7 @@ def build(services: Services) -> ASGI:
     authenticate = Authenticator(services.keys, services.settings)
     gateway = Gateway(services, authenticate, verifier=authenticate.events)
     system = system_app(services, authenticate)
-    doors: list[Door] = [anthropic_door(services, authenticate)]
+    doors: list[Door] = [openai_door(services, authenticate), anthropic_door(services, authenticate)]
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         path = scope.get("path", "")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ...call import Identity
 from ...wire.sigv4 import SignedRequest
 from ..door import Door, Route
+from ..recorded import recorded
 from . import chat, completions, embeddings, files, models
 from .manner import MANNER
-from .recorded import recorded
 from .responses import Responses, input_tokens
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from ...dialects.openai_chat import Chunks, completion, envelope, read
 from ...dialects.openai_parts import at, flag, number
 from ...turn import Delta
 from ..door import Answer, Events, Request
+from ..recorded import recorded
 from . import asked, files, several
-from .recorded import recorded
 
 
 @recorded

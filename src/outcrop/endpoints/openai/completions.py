@@ -15,9 +15,9 @@ from ...dialects import openai_completions as dialect
 from ...dialects.openai_parts import fault, flag, number
 from ...turn import Delta, Turn
 from ..door import Answer, Events, Request
+from ..recorded import recorded
 from . import asked, several
 from .chat import wants_usage
-from .recorded import recorded
 
 
 @recorded

@@ -13,8 +13,8 @@ from ...call import Call
 from ...dialects.openai_parts import fault, permit
 from ...vectors import Vector, shortened
 from ..door import Answer, Events, Request
+from ..recorded import recorded
 from . import asked
-from .recorded import recorded
 
 KNOWN = frozenset({"input", "model", "dimensions", "encoding_format", "user"})
 FORMATS = ("float", "base64")
