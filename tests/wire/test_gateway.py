@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -20,9 +22,12 @@ from outcrop.errors import (
 from outcrop.wire import eventstream, exchange, spec
 from outcrop.wire.gateway import HUNG_UP, Gateway
 from outcrop.wire.operation import Call, Handler, Handlers, Identity
+from outcrop.wire.sigv4 import EventVerifier
 
 from .asgi import Answer, Client, fake_services
 from .judge import read
+from .test_sigv4 import NOON_MS
+from .test_sigv4 import events as signing
 
 CONVERSE = ("bedrock-runtime", "Converse")
 STREAM = ("bedrock-runtime", "ConverseStream")
@@ -413,6 +418,64 @@ async def test_both_ways_a_damaged_frame_ends_the_stream_with_a_validation_excep
     door = Door(BOTH_WAYS, echo)
     answer = await door.client("POST", "/model/m/invoke-with-bidirectional-stream", [good, good[:-1] + b"x"], {})
     _, last = frames(answer)
+    assert last.headers[":exception-type"] == "validationException"
+
+
+SIGNED = "/model/m/invoke-with-bidirectional-stream"
+NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
+
+
+def _signed(sign: Any, payload: bytes) -> bytes:
+    """A frame around a frame, as SDKs send an event."""
+    headers = {":date": NOON, ":chunk-signature": sign(NOON_MS, payload)}
+    return eventstream.encode(eventstream.encode_headers(headers), payload)
+
+
+async def _signed_answer(*frames_: bytes, verifier: EventVerifier) -> list[eventstream.Frame]:
+    async def echo(call: Call, request: Any) -> Any:
+        return {"body": request["body"]}
+
+    async def verified(request: Any) -> EventVerifier:
+        return verifier
+
+    door = Door(BOTH_WAYS, echo)
+    client = Client(Gateway(door.services, anybody, {BOTH_WAYS: Handler(echo)}, verifier=verified))
+    return frames(await client("POST", SIGNED, list(frames_), {}))
+
+
+async def test_signed_events_are_checked_and_unwrapped() -> None:
+    verifier, sign = signing()
+    good = eventstream.encode(_event_headers(), b'{"bytes":"YWI="}')
+    heard = await _signed_answer(_signed(sign, good), _signed(sign, good), _signed(sign, b""), verifier=verifier)
+    assert [frame.payload for frame in heard] == [b'{"bytes":"YWI="}'] * 2
+
+
+@pytest.mark.parametrize("what", ["changed", "repeated", "bare", "text for a signature"])
+async def test_an_event_that_is_not_as_it_was_signed_ends_the_stream_and_is_not_read(what: str) -> None:
+    verifier, sign = signing()
+    good = eventstream.encode(_event_headers(), b'{"bytes":"YWI="}')
+    evil = eventstream.encode(_event_headers(), b'{"bytes":"Yw=="}')
+    first, second = _signed(sign, good), _signed(sign, good)
+    named = eventstream.encode_headers({":date": NOON, ":chunk-signature": "x" * 32})
+    forged = {
+        "changed": second.replace(good, evil)[:-4] + crc32(second.replace(good, evil)[:-4]).to_bytes(4, "big"),
+        "repeated": first,
+        "bare": evil,
+        "text for a signature": eventstream.encode(named, evil),
+    }[what]
+    heard = await _signed_answer(first, forged, verifier=verifier)
+    assert heard[0].payload == b'{"bytes":"YWI="}'
+    assert len(heard) == 2
+    assert heard[1].headers[":message-type"] == "error"
+    assert heard[1].headers[":error-code"] == "InvalidSignatureException"
+
+
+async def test_both_ways_what_is_no_json_is_a_validation_exception() -> None:
+    async def echo(call: Call, request: Any) -> Any:
+        return {"body": request["body"]}
+
+    bad = eventstream.encode(_event_headers(), b'{"bytes":7}')
+    (last,) = frames(await Door(BOTH_WAYS, echo).client("POST", SIGNED, [bad], {}))
     assert last.headers[":exception-type"] == "validationException"
 
 
