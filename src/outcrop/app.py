@@ -15,6 +15,8 @@ from .config import Settings
 from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
 from .endpoints.openai import openai_door
+from .endpoints.s3 import s3_door
+from .endpoints.s3.door import S3Door
 from .endpoints.system import system_app
 from .engines.pool import Engines
 from .inference import Inference
@@ -80,15 +82,19 @@ async def _preload(settings: Settings, catalog: Catalog, engines: Engines) -> No
 
 
 def build(services: Services) -> ASGI:
-    """The ASGI app: the doors by path, and the AWS protocol for all the rest."""
+    """The ASGI app: S3 by what a request is signed for, other doors by path, the Bedrock protocol for all the rest."""
     authenticate = Authenticator(services.keys, services.settings)
     gateway = Gateway(services, authenticate, verifier=authenticate.events)
     system = system_app(services, authenticate)
-    doors: list[Door] = [openai_door(services, authenticate), anthropic_door(services, authenticate)]
+    doors: list[S3Door | Door] = [
+        s3_door(services),  # first: its paths are names of buckets, any names
+        openai_door(services, authenticate),
+        anthropic_door(services, authenticate),
+    ]
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        path = scope.get("path", "")
-        door = next((door for door in doors if door.serves(path)), gateway)
-        await (system if path in SYSTEM_PATHS else door)(scope, receive, send)
+        door = next((door for door in doors if door.serves(scope)), None)
+        rest = system if scope.get("path") in SYSTEM_PATHS else gateway
+        await (door or rest)(scope, receive, send)
 
     return app

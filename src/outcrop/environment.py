@@ -20,7 +20,7 @@ from .errors import ResourceNotFoundException
 from .keys import Key, Keys
 from .store.home import Home
 
-SERVICES = ("BEDROCK", "BEDROCK_RUNTIME", "BEDROCK_AGENT", "BEDROCK_AGENT_RUNTIME")
+SERVICES = ("BEDROCK", "BEDROCK_RUNTIME", "BEDROCK_AGENT", "BEDROCK_AGENT_RUNTIME", "S3")
 CONFLICTING = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK")
 """Variables that would make an SDK use other credentials."""
 

@@ -120,9 +120,9 @@ class Door:
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes)
         self._routes = [(route.method, route.path.strip("/").split("/"), route) for route in routes]
 
-    def serves(self, path: str) -> bool:
-        """Whether a raw path is this door's."""
-        return path.startswith(self._prefixes)
+    def serves(self, scope: Scope) -> bool:
+        """Whether a request's path is this door's."""
+        return scope.get("path", "").startswith(self._prefixes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
