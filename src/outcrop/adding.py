@@ -14,12 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .catalog import Catalog, Model
-from .convert import convert
+from .convert import SEQUENCE_LENGTH, convert, is_encoder
+from .dialects import EMBEDDERS, RERANKERS
 from .engines.endpoint import KINDS, Endpoint
 from .engines.gguf_info import GgufInfo, read_info
 from .engines.post import Client, parse
 from .errors import ConflictException, ServiceError
 from .pull import Progress, Pulled, pull
+
+POOLED = {1: "titan_embed", 2: "titan_embed", 3: "titan_embed", 4: "cohere_rerank"}
+"""llama.cpp's pooling type -> the family of bodies that such a model takes by its own id."""
 
 PROBE_S = 10.0
 """How long a remote server may take to name its models."""
@@ -108,14 +112,19 @@ def describe(path: Path, wish: Wish) -> Model:
         source=str(path),
         kind=wish.kind or "llama",
         served_name=wish.served_name or "default",
-        context_length=wish.context or info.context_length or Model.context_length,
+        context_length=wish.context or _context(info),
         parameters=info.parameters,
         size_bytes=info.size_bytes,
         input_modalities=("TEXT", "IMAGE") if vision else ("TEXT",),
         mmproj=str(_absolute(wish.mmproj)) if wish.mmproj else None,
-        family=wish.family or "anthropic",
+        family=wish.family or POOLED.get(info.pooling, "anthropic"),
         **_abilities(info, wish),
     )
+
+
+def _context(info: GgufInfo) -> int:
+    own = info.metadata.get(SEQUENCE_LENGTH)
+    return own if isinstance(own, int) and own > 0 else info.context_length or Model.context_length
 
 
 def _sees(wish: Wish) -> bool:
@@ -127,10 +136,18 @@ def _sees(wish: Wish) -> bool:
 
 
 def _abilities(info: GgufInfo, wish: Wish) -> dict[str, Any]:
-    if info.pooling in (1, 2, 3):
-        return {"output_modalities": ("EMBEDDING",), "tools": False, "streaming": False, "system": False}
+    if info.pooling in POOLED:
+        return _for_vectors(POOLED[info.pooling])
     read = abilities(info.chat_template)
     return read if wish.tools is None else read | {"tools": wish.tools}
+
+
+def _for_vectors(family: str) -> dict[str, Any]:
+    """What a model can do whose bodies are those of `family`, where these ask for embeddings or reranking."""
+    mute = {"tools": False, "streaming": False, "system": False}
+    if family in EMBEDDERS:
+        return {**mute, "output_modalities": ("EMBEDDING",)}
+    return {**mute, "reranks": True} if family in RERANKERS else {}
 
 
 def abilities(template: str) -> dict[str, bool]:
@@ -150,7 +167,8 @@ def abilities(template: str) -> dict[str, bool]:
 def _bring(path: Path, folder: Path, copy: bool) -> Path:
     """The GGUF file to serve: the one given, a copy of it, or one made of a folder's safetensors."""
     if path.is_dir():
-        return convert(path, folder / f"{path.name}-Q8_0.gguf")
+        dtype = "f16" if is_encoder(path) else "q8_0"
+        return convert(path, folder / f"{path.name}-{dtype.upper()}.gguf", dtype)
     if not path.is_file():
         raise ValueError(f"{path} is neither a file nor a folder.")
     return _copy(path, folder) if copy else path
@@ -178,6 +196,7 @@ async def _remote(url: str, wish: Wish) -> Model:
     served = await _probe(base, wish) if wish.served_name is None or wish.context is None else {}
     name = wish.served_name or served["id"]
     chosen = wish.id or default_id(parts.hostname.split(".")[0], name.rpartition("/")[2])
+    traits: dict[str, Any] = {"tools": wish.tools is not False} | _for_vectors(wish.family or "anthropic")
     return Model(
         id=chosen,
         name=wish.name or name.rpartition("/")[2],
@@ -188,8 +207,8 @@ async def _remote(url: str, wish: Wish) -> Model:
         key=wish.key,
         context_length=wish.context or int(served.get("max_model_len") or 0) or 32_768,
         input_modalities=("TEXT", "IMAGE") if wish.vision else ("TEXT",),
-        tools=wish.tools is not False,
         family=wish.family or "anthropic",
+        **traits,
     )
 
 

@@ -4,7 +4,8 @@ Knows nothing of the catalog, of downloading or of engines. Every fault of the i
 file and what is wrong; nothing in a folder is ever executed or unpickled.
 """
 
-from .huggingface import convert
+from .bert import SEQUENCE_LENGTH
+from .huggingface import convert, is_encoder
 from .llama2c import convert_llama2c
 
-__all__ = ["convert", "convert_llama2c"]
+__all__ = ["SEQUENCE_LENGTH", "convert", "convert_llama2c", "is_encoder"]

@@ -40,6 +40,11 @@ def convert(folder: Path, out: Path, dtype: str = "q8_0") -> Path:
     return gguf_file.write(out, row.gguf, fill, entries, dtype)
 
 
+def is_encoder(folder: Path) -> bool:
+    """Whether the folder holds an embedding model: one that loses less as F16 than it would gain as Q8_0."""
+    return bert.matches(_config(folder))
+
+
 def _config(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ValueError(f"{folder}: not a folder")
