@@ -153,8 +153,9 @@ class Engines:
 
     def _remote_turnstile(self, model: Model) -> Turnstile:
         """A remote server has its own slots: only the number of requests in flight is bounded."""
-        places = self.settings.engine_slots + self.settings.queue_limit
-        return self._remote.setdefault(model.id, Turnstile(places, 0))
+        if model.id not in self._remote:
+            self._remote[model.id] = Turnstile(self.settings.engine_slots + self.settings.queue_limit, 0)
+        return self._remote[model.id]
 
     async def _admit(self, engine: Engine, info: GgufInfo, extra: int) -> Plan:
         """Find memory for one model at a time; idle ones make room, least recently used first."""

@@ -88,10 +88,10 @@ class Exchange:
             raise ClientDisconnected from None
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """A whole answer."""
+        """A whole answer. It waits for nobody: the server takes it as it is."""
         length = {} if status == 204 else {"content-length": str(len(body))}
         await self.start(status, {**headers, **length})
-        await self.write(body, more=False)
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     def gone(self, after_s: float | None = WATCH_AFTER_S) -> Gone:
         """A block that is left with ClientDisconnected as soon as the client hangs up. With None it is watched for
