@@ -300,6 +300,49 @@ def test_an_output_schema(key):
     assert json.loads(asked["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]) == form["schema"]
 
 
+def test_each_api_has_its_own_keys_around_the_body():
+    asked = body(model="m")
+    assert anthropic.read(asked, anthropic.MESSAGES) == anthropic.read(body())
+    for form, missing in (
+        (anthropic.MESSAGES, "max_tokens"),
+        (anthropic.MESSAGES, "model"),
+        (anthropic.COUNT, "model"),
+    ):
+        with pytest.raises(ValidationException, match=rf"required key \[{missing}\]"):
+            anthropic.read(_without(asked, missing), form)
+    assert "inferenceConfig" not in anthropic.read(_without(asked, "max_tokens"), anthropic.COUNT)
+    with pytest.raises(ValidationException, match=r"extraneous key \[anthropic_version\]"):
+        anthropic.read({**asked, "anthropic_version": "bedrock-2023-05-31"}, anthropic.MESSAGES)
+
+
+def _without(body: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != key}
+
+
+def test_a_mark_for_the_whole_body_stands_at_its_end():
+    asked = turn(cache_control={"type": "ephemeral", "ttl": "5m"})
+    assert asked["messages"][-1]["content"] == [{"text": "hi"}, {"cachePoint": {"type": "default", "ttl": "5m"}}]
+
+
+def test_effort_and_strict_tools():
+    asked = turn(output_config={"effort": "high"}, tools=[TOOL | {"strict": True}])
+    assert asked["additionalModelRequestFields"] == {"reasoning_effort": "high"}
+    assert asked["toolConfig"]["tools"][0]["toolSpec"]["strict"] is True
+
+
+async def test_a_signature_is_streamed_where_the_engine_gives_one():
+    thought = {"reasoningContent": {"text": "Hm."}}
+    signed = {"reasoningContent": {"signature": "c2ln"}}
+    events = [DELTAS[0]] + [
+        {"contentBlockDelta": {"delta": delta, "contentBlockIndex": 0}} for delta in (thought, signed)
+    ]
+    streamed = [event async for event in anthropic.stream(deltas(*events), "m")]
+    assert [event["delta"] for event in streamed[2:]] == [
+        {"type": "thinking_delta", "thinking": "Hm."},
+        {"type": "signature_delta", "signature": "c2ln"},
+    ]
+
+
 def user(*blocks: Any) -> list[dict[str, Any]]:
     return [{"role": "user", "content": list(blocks)}]
 
