@@ -15,9 +15,11 @@ import orjson
 from .. import dialects
 from ..call import Call
 from ..checking import checked, object_of
+from ..dialects import aloud
+from ..dialects.body import limit
 from ..errors import OperationNotImplementedException, ValidationException
 from ..invocation_log import logged
-from ..turn import Turn
+from ..turn import Delta, Reply, Turn
 from ..wire.operation import operation
 from . import vector_bodies
 
@@ -39,11 +41,19 @@ COUNTS = {
 
 
 class Asked(NamedTuple):
-    """What a body asks for, and in which dialect. `echo` is what its answer repeats of it."""
+    """What a body asks for, and in which dialect. `echo` is what its answer repeats of it, `tags` are those that
+    reasoning stands between where it is told among the words."""
 
     dialect: ModuleType
     turn: Turn
     echo: dict[str, Any]
+    tags: aloud.Tags | None
+
+    def write(self, reply: Reply, model_id: str) -> dict[str, Any]:
+        return self.dialect.write(aloud.reply(reply, self.tags) if self.tags else reply, model_id) | self.echo
+
+    def stream(self, deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:
+        return self.dialect.stream(aloud.deltas(deltas, self.tags) if self.tags else deltas, model_id)
 
 
 class Answer(NamedTuple):
@@ -77,7 +87,7 @@ async def invoke_model_with_response_stream(
     _begin(call, request)
     asked = await read(call, request["modelId"], request.get("body", b""))  # type: ignore[arg-type]
     deltas = call.services.inference.deltas(call, request["modelId"], asked.turn)
-    frames = _frames(call, asked.dialect.stream(deltas, request["modelId"]))
+    frames = _frames(call, asked.stream(deltas, request["modelId"]))
     return {"body": frames, "contentType": "application/json", **_echo(request)}  # type: ignore[typeddict-item]
 
 
@@ -103,8 +113,16 @@ async def answer(call: Call, model_id: str, body: bytes) -> Answer:
         return Answer(written, call.note["usage"], call.note["latencyMs"])
     asked = await read(call, model_id, body)
     reply = await call.services.inference.reply(call, model_id, asked.turn)
-    written = asked.dialect.write(reply, model_id) | asked.echo
-    return Answer(written, reply["usage"], reply["metrics"]["latencyMs"])
+    return Answer(asked.write(reply, model_id), reply["usage"], reply["metrics"]["latencyMs"])
+
+
+async def check(call: Call, model_id: str, body: bytes) -> None:
+    """Raise ValidationException for a body that `answer` would not take."""
+    model = await call.services.catalog.resolve(model_id)
+    if (vectors := vector_bodies.dialect(model_id, model)) is not None:
+        vectors.read(object_of(body, "body", call.services.settings.max_depth))
+    else:
+        await read(call, model_id, body)
 
 
 async def read(call: Call, model_id: str, body: bytes) -> Asked:
@@ -113,12 +131,14 @@ async def read(call: Call, model_id: str, body: bytes) -> Asked:
     if vector_bodies.dialect(model_id, model) is not None:
         raise ValidationException("The model is unsupported for streaming.")
     content = object_of(body, "body", call.services.settings.max_depth)
-    family = dialects.family(model_id, model.family)
-    dialect = dialects.DIALECTS.get(dialects.form(family, content))
+    family = dialects.form(dialects.family(model_id, model.family), content)
+    dialect = dialects.DIALECTS.get(family)
     if dialect is None:
         raise ValidationException(f"The model {model.id} is not invoked with a body of its own; use Converse.")
+    limit(content, dialects.LIMITS.get(family, {}))
     turn = checked(dialect.read(content))
-    return Asked(dialect, turn, {key: content[key] for key in dialects.ECHOED.get(family, ())})
+    echo = {key: content[key] for key in dialects.ECHOED.get(family, ())}
+    return Asked(dialect, turn, echo, dialects.ALOUD.get(family))
 
 
 async def _frames(call: Call, chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:

@@ -18,6 +18,7 @@ from typing import Any
 from ..catalog import without_prefix
 from . import (
     ai21_jamba,
+    aloud,
     amazon_rerank,
     anthropic,
     anthropic_text,
@@ -32,10 +33,12 @@ from . import (
     mistral_chat,
     nova,
     nova_embed,
+    openai_chat,
     titan_embed,
     titan_embed_v1,
     titan_text,
 )
+from .body import Field
 
 DIALECTS: dict[str, ModuleType] = {
     "anthropic": anthropic,
@@ -49,6 +52,8 @@ DIALECTS: dict[str, ModuleType] = {
     "cohere_command_r": cohere_command_r,
     "ai21_jamba": ai21_jamba,
     "deepseek": deepseek,
+    "openai_chat": openai_chat,
+    "gpt_oss": openai_chat,
 }
 """Model family -> the dialect of its InvokeModel body."""
 
@@ -89,6 +94,7 @@ FAMILIES = {
     "deepseek.": "openai_chat",
     "deepseek.r1": "deepseek",
     "openai.": "openai_chat",
+    "openai.gpt-oss": "gpt_oss",
     "qwen.": "openai_chat",
 }
 """How the names begin that ask for a family's body; the longest beginning counts."""
@@ -102,6 +108,15 @@ FORMS = {
 
 ECHOED = {"cohere_command": ("prompt",)}
 """Family -> keys of the request that a whole answer repeats."""
+
+
+ALOUD = {"gpt_oss": aloud.Tags("<reasoning>", "</reasoning>")}
+"""Family whose answers have the reasoning among their words -> what it stands between
+(docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html)."""
+
+ONE = {"n": Field("Integer", low=1, high=1)}
+LIMITS = {"openai_chat": ONE, "gpt_oss": ONE}
+"""Family -> what a dialect of several doors reads, and InvokeModel cannot do."""
 
 
 def family(called: str, model_family: str) -> str:

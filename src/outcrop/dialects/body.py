@@ -86,6 +86,11 @@ def require(body: dict[str, Any], keys: Mapping[str, Field]) -> None:
         raise malformed("".join(found))
 
 
+def limit(body: dict[str, Any], keys: Mapping[str, Field]) -> None:
+    """The same for those keys alone, whatever else the body has."""
+    require({key: value for key, value in body.items() if key in keys}, keys)
+
+
 def placed(body: Mapping[str, Any], keys: Mapping[str, Field]) -> dict[str, Any]:
     """The turn that those keys of a checked body make which are copied as they stand."""
     turn: dict[str, Any] = {}
@@ -149,16 +154,10 @@ def said(reply: Reply) -> str:
     return "".join(block["text"] for block in reply["message"]["content"] if "text" in block)
 
 
-def reasoned(reply: Reply) -> str:
-    blocks = (block["reasoningContent"] for block in reply["message"]["content"] if "reasoningContent" in block)
-    return "".join(block["reasoningText"]["text"] for block in blocks)
-
-
 class Piece(NamedTuple):
     """What a stream adds to an answer of plain text. The last piece, and no other, says why the answer stopped."""
 
     text: str = ""
-    reasoning: str = ""
     usage: Mapping[str, int] = {}
     """TokenUsage as far as it is known by then."""
     stop: str | None = None
@@ -168,13 +167,18 @@ class Piece(NamedTuple):
     """Whether no piece with words came before it."""
 
 
-async def pieces(deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Piece, None]:
-    """The words of an answer as they come, then its end. Closing it closes `deltas`."""
+async def chunks(
+    deltas: AsyncGenerator[Delta, None], write: Callable[[Piece], dict[str, Any]]
+) -> AsyncGenerator[dict[str, Any], None]:
+    """A chunk for every piece of text and one for the end; reasoning and calls are left out, as in `said`.
+
+    Closing it closes `deltas`.
+    """
     told = _Told()
     async with aclosing(deltas):
         async for delta in deltas:
             if piece := told.piece(delta):
-                yield piece
+                yield write(piece)
 
 
 @dataclass(slots=True)
@@ -188,29 +192,18 @@ class _Told:
     def piece(self, delta: Delta) -> Piece | None:
         """What the delta adds, if anything."""
         if "contentBlockDelta" in delta:
-            return self._words(delta["contentBlockDelta"]["delta"])
+            return self._words(delta["contentBlockDelta"]["delta"].get("text", ""))
         if "messageStart" in delta:
             self.usage = delta["messageStart"].get("usage", {})
         elif "messageStop" in delta:
             self.stop = delta["messageStop"]
         elif "metadata" in delta:
             word = self.stop.get("additionalModelResponseFields", {}).get("stop_sequence")
-            return Piece("", "", delta["metadata"]["usage"], self.stop["stopReason"], word, self.first)
+            return Piece("", delta["metadata"]["usage"], self.stop["stopReason"], word, self.first)
         return None
 
-    def _words(self, delta: dict[str, Any]) -> Piece | None:
-        text, reasoning = delta.get("text", ""), delta.get("reasoningContent", {}).get("text", "")
-        if not text and not reasoning:
+    def _words(self, text: str) -> Piece | None:
+        if not text:
             return None
-        first, self.first = self.first and not reasoning, self.first and not text
-        return Piece(text, reasoning, self.usage, first=first)
-
-
-async def chunks(
-    deltas: AsyncGenerator[Delta, None], write: Callable[[Piece], dict[str, Any]]
-) -> AsyncGenerator[dict[str, Any], None]:
-    """One chunk for every piece of text and one for the end; reasoning is left out, as in `said`."""
-    async with aclosing(pieces(deltas)) as news:
-        async for piece in news:
-            if not piece.reasoning:
-                yield write(piece)
+        first, self.first = self.first, False
+        return Piece(text, self.usage, first=first)

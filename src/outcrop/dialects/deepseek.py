@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 
 from ..turn import Delta, Reply
-from .body import MAX_TOKENS, STOP, TEMPERATURE, TEXTS, TOP_P, Field, pieces, placed, reasoned, require, said
+from . import aloud
+from .body import MAX_TOKENS, STOP, TEMPERATURE, TEXTS, TOP_P, Field, Piece, chunks, placed, require, said
 from .prompt import Template, parsed
 
 KEYS = {
@@ -31,7 +31,7 @@ TEMPLATE = Template(
     opening="system",
 )
 
-END_OF_THOUGHT = "\n</think>\n\n"
+THOUGHT = aloud.Tags("", "\n</think>\n\n")
 
 
 def read(body: dict[str, Any]) -> dict[str, Any]:
@@ -42,20 +42,16 @@ def read(body: dict[str, Any]) -> dict[str, Any]:
 
 def write(reply: Reply, model_id: str) -> dict[str, Any]:
     """The body that answers."""
-    reasoning = reasoned(reply)
-    text = (reasoning + END_OF_THOUGHT if reasoning else "") + said(reply)
-    return _choice(text, _stop(reply["stopReason"]))
+    return _choice(said(aloud.reply(reply, THOUGHT)), _stop(reply["stopReason"]))
 
 
-async def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:
+def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:
     """A chunk for every piece of text, reasoning first; the last says why it stopped."""
-    thinking = False
-    async with aclosing(pieces(deltas)) as news:
-        async for piece in news:
-            if thinking and not piece.reasoning:
-                yield _choice(END_OF_THOUGHT, None)
-            thinking = bool(piece.reasoning)
-            yield _choice(piece.reasoning + piece.text, piece.stop and _stop(piece.stop))
+    return chunks(aloud.deltas(deltas, THOUGHT), _chunk)
+
+
+def _chunk(piece: Piece) -> dict[str, Any]:
+    return _choice(piece.text, piece.stop and _stop(piece.stop))
 
 
 def _choice(text: str, stop: str | None) -> dict[str, Any]:
