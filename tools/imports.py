@@ -22,7 +22,7 @@ ROWS = [
     {"api"},
     {"wire", "services", "checking"},
     {"inference", "jobs"},
-    {"rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
+    {"asynchronous", "rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
     {"engines", "catalog", "pull"},
     {"keys", "tls", "store", "packaged", "convert", "vectors", "evaluation", "training", "models"},
     {"turn", "call", "logs", "hyperparameters"},

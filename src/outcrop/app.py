@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from . import api  # noqa: F401 - importing the families registers their operations
+from .api.async_invoke import answered
+from .asynchronous import AsyncInvokes
 from .catalog import Catalog
 from .config import Settings
 from .endpoints.anthropic import anthropic_door
@@ -60,7 +63,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         jobs = Jobs(settings, resources, objects)
         stack.push_async_callback(jobs.close)
         await jobs.begin()
-        yield Services(
+        async_invokes = AsyncInvokes(resources, objects)
+        stack.push_async_callback(async_invokes.close)
+        services = Services(
             settings=settings,
             records=records,
             resources=resources,
@@ -72,7 +77,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             telemetry=telemetry,
             invocation_log=invocation_log,
             jobs=jobs,
+            async_invokes=async_invokes,
         )
+        await async_invokes.begin(partial(answered, services))
+        yield services
 
 
 async def _preload(settings: Settings, catalog: Catalog, engines: Engines) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .asynchronous import AsyncInvokes
 from .catalog import Catalog
 from .config import Settings
 from .engines.pool import Engines
@@ -33,3 +34,4 @@ class Services:
     telemetry: Telemetry
     invocation_log: InvocationLog
     jobs: Jobs
+    async_invokes: AsyncInvokes
