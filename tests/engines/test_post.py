@@ -382,6 +382,59 @@ async def test_leaving_a_stream_closes_its_connection_at_once():
         assert len(http.connections) == 0
 
 
+# opened ahead ------------------------------------------------------------------------------------------------------
+
+
+def once(there: Server) -> Endpoint:
+    """A server whose connections end with each stream."""
+    return Endpoint(there.endpoint.url, KINDS["llama"])
+
+
+STREAM = says(CHUNKED + chunk(b"data: 1\n\ndata: [DONE]\n\n") + b"0\r\n\r\n", close=True)
+
+
+async def opened(there: Server, number: int) -> None:
+    async with asyncio.timeout(1):
+        while there.connections < number:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_where_connections_end_with_a_stream_the_next_one_stands_before_it_is_asked_for():
+    async with asking(STREAM) as (there, http):
+        for number in (2, 3, 4):
+            assert [batch async for batch in http.stream(once(there), "/x", {})] == [[b"1"]]
+            await opened(there, number)
+        assert (len(there.requests), len(http.connections)) == (3, 1)
+
+
+async def test_many_streams_at_once_leave_one_connection_ahead():
+    async with asking(STREAM) as (there, http):
+        await asyncio.gather(*(anext(http.stream(once(there), "/x", {})) for _ in range(5)))
+        await opened(there, 6)
+        await asyncio.sleep(0.05)
+        assert (there.connections, len(http.connections)) == (6, 1)
+
+
+async def test_a_server_that_is_gone_by_then_is_no_error():
+    async with Client() as http:
+        http.connections.open_ahead("http://127.0.0.1:1")
+        await asyncio.sleep(0.05)
+        http.connections.open_ahead("http://127.0.0.1:1")
+    assert len(http.connections) == 0
+
+
+async def test_closing_ends_what_is_being_opened(monkeypatch):
+    async def slow(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(connections, "connect", slow)
+    async with Client() as http:
+        http.connections.open_ahead("http://127.0.0.1:1")
+        await asyncio.sleep(0)
+    before = len(asyncio.all_tasks())
+    assert before == 1
+
+
 # TLS ---------------------------------------------------------------------------------------------------------------
 
 

@@ -49,6 +49,7 @@ class Connections:
         self._idle: dict[str, list[Connection]] = {}
         self._open: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._opening: dict[str, asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
         return sum(not connection.closed for connection in self._open)
@@ -77,7 +78,24 @@ class Connections:
         if not (connection.complete and connection.reusable):
             connection.abort()
             self._open.discard(connection)
-            return
+        else:
+            self._keep(url, connection)
+
+    def open_ahead(self, url: str) -> None:
+        """Have one connection ready for the next request, where the server closes them after each. It is no more than
+        a try: a request that finds none opens its own."""
+        if not self._idle.get(url) and url not in self._opening:
+            self._opening[url] = asyncio.create_task(self._ahead(url))
+
+    async def _ahead(self, url: str) -> None:
+        try:
+            self._keep(url, await self.new(url))
+        except (OSError, ValueError):
+            pass
+        finally:
+            del self._opening[url]
+
+    def _keep(self, url: str, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
         self._idle.setdefault(url, []).append(connection)
@@ -87,6 +105,8 @@ class Connections:
         """End every connection, also those in use."""
         if self._sweeper:
             self._sweeper.cancel()
+        for task in self._opening.values():
+            task.cancel()
         for connection in self._open:
             connection.fail(ConnectionError("the service is closing its connections"))
         self._open.clear()

@@ -72,6 +72,9 @@ class Client:
                         raise broken("The model's engine sent an event without end.")
                 raise broken(LOST)
             finally:
+                if not endpoint.kind.keeps_alive:  # whatever its answer said
+                    connection.abort()
+                    self.connections.open_ahead(endpoint.url)
                 self.connections.give_back(endpoint.url, connection)
 
     async def close(self) -> None:
