@@ -76,6 +76,13 @@ async function failure(work) {
   return null;
 }
 
+if (process.argv[2] === "wait") {  // for ever, until killed
+  const session = await new Session().open();
+  await session.events.next();
+  console.log("listening");
+  await session.events.next();
+}
+
 const talk = await new Session().open();
 talk.say("Hello, my name is Ada.");
 const greeting = await talk.hear();
