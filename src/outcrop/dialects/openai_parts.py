@@ -261,7 +261,7 @@ def words(said: Any, param: str) -> list[Block]:
 def tool_spec(function: dict[str, Any]) -> dict[str, Any]:
     """A function as Converse's tool."""
     description = {"description": function["description"]} if function.get("description") else {}
-    schema = function.get("parameters") or {"type": "object", "properties": {}}
+    schema = _object(function.get("parameters") or {"type": "object", "properties": {}})
     return {"toolSpec": {"name": function["name"], "inputSchema": {"json": schema}, **description}}
 
 
