@@ -20,6 +20,7 @@ Knows nothing of HTTP framing or JSON; the gateway turns a raised error into the
     |- ModelTimeoutException              408  the engine took too long
     |- ModelErrorException                424  the engine failed before its first token
     |- ModelStreamErrorException          424  the engine failed in mid-stream
+    |- DependencyFailedException          424  the model that an operation of another service leans on failed
     |- ServiceUnavailableException        503  no memory, draining, store unreachable
     |- InternalServerException            500  a fault of ours; the cause is in the log
     `- UnknownOperationException          404  no such route
@@ -115,6 +116,10 @@ class ModelErrorException(ServiceError):
 
 
 class ModelStreamErrorException(ServiceError):
+    status = 424
+
+
+class DependencyFailedException(ServiceError):
     status = 424
 
 

@@ -25,7 +25,8 @@ TEXTS = [
     "हिन्दी पाठ और संस्कृतम्",
     "النص العربي والعِبْرِيَّة עברית",
     "Tiếng Việt có nhiều dấu",
-    "😀 emoji 👨‍👩‍👧 and flags 🇩🇪, zero\u200bwidth, nbsp\xa0here, tab\tand\nnewline\r\n, null\x00, \ufffd, soft\xadhyphen",
+    "😀 emoji 👨‍👩‍👧 and flags 🇩🇪, zero\u200bwidth, nbsp\xa0here, tab\tand\nnewline\r\n, null\x00, "
+    "\ufffd, soft\xadhyphen",
     "cafe\u0301 decomposed, n\u0303, \u1e9b\u0323",
     "x[SEP]y [MASK] [CLS] [UNK] ##ing [unused5]",
     "word" * 40 + " is too long for a word",

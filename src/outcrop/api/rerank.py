@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..call import Call
 from ..dialects.vector import Ranking, written
-from ..errors import ValidationException
+from ..errors import (
+    DependencyFailedException,
+    ModelErrorException,
+    ModelNotReadyException,
+    ModelTimeoutException,
+    ThrottlingException,
+    ValidationException,
+)
 from ..wire.operation import operation
 
 if TYPE_CHECKING:
@@ -28,10 +35,18 @@ async def rerank(call: Call, request: RerankRequest) -> RerankResponse:
     configuration = request["rerankingConfiguration"]["bedrockRerankingConfiguration"]
     documents = [_text(place, source) for place, source in enumerate(request["sources"])]
     ranking = Ranking(_query(request["queries"][0]), documents, configuration.get("numberOfResults"))
-    model = configuration["modelConfiguration"]["modelArn"]
-    ranked = await call.services.inference.rerank(call, model, ranking.query, documents)
-    best = ranking.best(ranked.scores)
+    best = ranking.best(await _scores(call, configuration["modelConfiguration"]["modelArn"], ranking))
     return {"results": [{"index": index, "relevanceScore": score} for index, score in best]}
+
+
+async def _scores(call: Call, model: str, ranking: Ranking) -> list[float]:
+    """The scores; a failing model as the errors that this service has for it."""
+    try:
+        return (await call.services.inference.rerank(call, model, ranking.query, ranking.documents)).scores
+    except (ModelErrorException, ModelTimeoutException) as error:
+        raise DependencyFailedException(error.message) from error
+    except ModelNotReadyException as error:
+        raise ThrottlingException(error.message) from error
 
 
 def _query(query: Any) -> str:
