@@ -13,6 +13,7 @@ import pytest
 
 from outcrop.engines import engine as engine_module
 from outcrop.engines import machine, pool
+from outcrop.engines.choice import Choice, adopt
 from outcrop.engines.endpoint import Endpoint
 from outcrop.engines.plan import MIB, Plan
 from outcrop.engines.pool import Engines
@@ -345,3 +346,18 @@ async def test_a_llama_server_takes_the_wheels_place(settings, fake, tiny):
         assert status.engine == f"llama-server {fake()}"
         assert "llama-server" in " ".join(psutil.Process(status.pid).cmdline())
     assert gone(status.pid)
+
+
+async def test_a_built_engine_that_no_longer_starts_gives_way_to_the_wheel(settings, fake, tiny, caplog):
+    adopt(settings.home, Choice("built here", fake("crash"), "", machine.fingerprint()))
+    async with engines_of(settings, engine="auto") as engines, engines.lease(model_of(tiny)) as endpoint:
+        assert (await chat(endpoint))["usage"]["completion_tokens"] == 4
+        assert engines.status()[0].engine.startswith("wheel")
+    assert "built here does not start" in caplog.text and "headache" in caplog.text
+
+
+async def test_an_engine_that_was_named_is_never_replaced(settings, fake, tiny):
+    async with engines_of(settings, engine=fake("crash")) as engines:
+        with pytest.raises(ModelErrorException, match="headache"):
+            async with engines.lease(model_of(tiny)):
+                pass

@@ -20,7 +20,7 @@ from ..catalog import Model
 from ..config import Settings
 from ..errors import ModelErrorException, ModelNotReadyException
 from . import machine
-from .choice import Choice, choose
+from .choice import Choice, choose, wheel
 from .endpoint import KINDS, Endpoint
 from .gguf_info import GgufInfo, read_info
 from .llama import Options
@@ -158,9 +158,8 @@ class Engine:
         try:
             info = await asyncio.to_thread(self._read)
             plan = self.plan = await self._admit(self, info, self._extra())
-            self.choice = choose(self.settings)
             begin = time.monotonic()
-            self._process = await self._start(info, plan)
+            self._process = await self._started(info, plan)
             self.turnstile.room = plan.pool if plan.shared else 0
         except (EngineFailed, ValueError, OSError) as error:
             raise self._failed(error) from error
@@ -179,6 +178,18 @@ class Engine:
 
     def _extra(self) -> int:
         return Path(self.model.mmproj).stat().st_size if self.model.mmproj else 0
+
+    async def _started(self, info: GgufInfo, plan: Plan) -> EngineProcess:
+        """The chosen engine, or the wheel in place of one built here that no longer starts (a library that is gone)."""
+        self.choice = choose(self.settings)
+        try:
+            return await self._start(info, plan)
+        except EngineFailed as error:
+            if self.settings.engine != "auto" or not self.choice.binary:
+                raise
+            log.error("%s does not start, the wheel takes its place: %s", self.choice.label, error)
+            self.choice = wheel(f"{self.choice.label} does not start: outcrop engine build")
+            return await self._start(info, plan)
 
     async def _start(self, info: GgufInfo, plan: Plan) -> EngineProcess:
         self._key = secrets.token_urlsafe(24)
