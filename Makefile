@@ -34,6 +34,20 @@ $(VENV)/.clients: $(VENV)/.test
 	$(BIN)/pip install --quiet --group clients
 	@touch $@
 
+# The other clients ask for packages that do not go together: each list of pins is an environment.
+PINS := tests/clients/python/requirements
+ENVIRONMENTS := $(patsubst $(PINS)/%.txt,$(VENV)-clients/%/.done,$(wildcard $(PINS)/*.txt))
+NODE := tests/clients/javascript
+
+$(VENV)-clients/%/.done: $(PINS)/%.txt $(VENV)/.clients
+	$(BIN)/uv venv --quiet --allow-existing --python $(RUN) $(@D)
+	$(BIN)/uv pip sync --quiet --python $(@D) $<
+	@touch $@
+
+$(NODE)/node_modules/.done: $(NODE)/package-lock.json
+	@if ! command -v npm > /dev/null; then echo "Node.js is not installed: its clients are skipped"; else \
+		npm ci --prefix $(NODE) --no-audit --no-fund --silent && touch $@; fi
+
 $(VENV)/.train: $(VENV)/.test
 	$(BIN)/pip install --quiet "$(TORCH)"
 	$(BIN)/pip install --quiet -e ".[train]"
@@ -50,7 +64,7 @@ test: $(VENV)/.test    ## run the tests
 test-slow: $(VENV)/.test
 	$(RUN) -m pytest -q -m slow tests
 
-test-clients: $(VENV)/.clients   ## real SDKs against a running server
+test-clients: $(VENV)/.clients $(ENVIRONMENTS) $(NODE)/node_modules/.done   ## real SDKs against a running server
 	$(RUN) -m pytest -q -m clients tests/clients
 
 test-train: $(VENV)/.train   ## what needs torch: training and the recipes
@@ -62,14 +76,16 @@ lint: $(VENV)/.test    ## ruff and pyright
 shapes: $(VENV)/.core  ## regenerate the TypedDicts of the service models
 	$(RUN) tools/shapes.py
 
-docs: $(VENV)/.core    ## regenerate docs/coverage.md and docs/settings.md
+docs: $(VENV)/.core    ## regenerate docs/coverage.md, docs/settings.md and docs/clients.md
 	$(RUN) tools/coverage.py
 	$(RUN) tools/settings.py
+	$(RUN) tools/clients.py
 
 generated: $(VENV)/.core   ## check that generated files are up to date and that imports point one way
 	$(RUN) tools/shapes.py --check
 	$(RUN) tools/coverage.py --check
 	$(RUN) tools/settings.py --check
+	$(RUN) tools/clients.py --check
 	$(RUN) tools/imports.py
 
 conformance: $(VENV)/.core   ## botocore's own rest-json cases through our parser and serialiser

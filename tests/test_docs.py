@@ -91,7 +91,7 @@ def test_make_targets_in_the_documents_exist(page: Path) -> None:
         assert target in targets, f"{page.name}: make {target}"
 
 
-@pytest.mark.parametrize("tool", ["settings", "coverage", "shapes"])
+@pytest.mark.parametrize("tool", ["settings", "coverage", "shapes", "clients"])
 def test_generated_pages_are_up_to_date(tool: str) -> None:
     subprocess.run([sys.executable, ROOT / "tools" / f"{tool}.py", "--check"], check=True)
 

@@ -79,12 +79,13 @@ def _greet(settings: config.Settings) -> None:
 
 
 async def env(settings: config.Settings, args: Arguments) -> None:
-    from .environment import variables
+    from .environment import client_lines, variables
     from .store.home import Home
 
     async with _keys(settings) as keys:
         await keys.ensure_first()
-        print(await variables(settings, Home(settings.home), keys))
+        here = settings, Home(settings.home), keys
+        print(await (client_lines(*here, args.client) if args.client else variables(*here)))
 
 
 async def status(settings: config.Settings, args: Arguments) -> int:
@@ -231,7 +232,12 @@ def engine_list(settings: config.Settings, args: Arguments) -> None:
 
 COMMANDS: list[Command] = [
     Command("serve", serve, "start the service"),
-    Command("env", env, "print the variables that point AWS SDKs here"),
+    Command(
+        "env",
+        env,
+        "print the variables that point AWS SDKs here, or the lines that point another client",
+        (arg("--client", metavar="NAME", help="a client of docs/clients.md; an unknown name lists them"),),
+    ),
     Command("status", status, "what runs and what it does"),
     Command(
         "keys create",

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import MODEL
+from tests.clients.conftest import ENVIRONMENTS
+from tests.clients.words import MODEL
 from tests.live import Live, clean_environment
 
-AWS = Path(sys.executable).with_name("aws")
+AWS = ENVIRONMENTS / "newest" / "bin" / "aws"
 
 
 @pytest.fixture
 def aws(server: Live, tmp_path: Path):
     if not AWS.exists():
-        pytest.skip("the aws CLI is not in this virtual environment: make test-clients installs it")
+        pytest.skip(f"{AWS} is missing: make test-clients installs it")
 
     def run(*words: str) -> dict:
         environment = clean_environment(**server.env, HOME=str(tmp_path))
