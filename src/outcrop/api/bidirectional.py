@@ -27,8 +27,9 @@ if TYPE_CHECKING:
         InvokeModelWithBidirectionalStreamResponse,
     )
 
-IDLE_S = 55.0
-"""How long a session in which nothing is being answered may say nothing: as long as AWS's."""
+IDLE_S = 480.0
+"""How long a session in which nothing is being answered may say nothing: as long as a whole session of AWS's, which
+ends after 55 silent seconds, but where speech keeps it alive."""
 MOST_WAITING = 256
 """Events that may wait for a slow client before the answers are held back."""
 
