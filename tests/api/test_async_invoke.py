@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from outcrop import asynchronous
@@ -16,6 +19,7 @@ from outcrop.asynchronous import INPUT, INVOCATION, AsyncInvokes
 from outcrop.catalog import Model
 from outcrop.errors import ServiceUnavailableException
 from tests.api.service import Api, served
+from tests.live import Live, running
 from tests.stub_engine import DONE, HANG, StubEngine, finish, progress, text, usage
 
 MODEL = "meta.llama-stub"
@@ -273,3 +277,38 @@ async def test_tokens_are_counted_as_an_invocation_of_the_model(api):
     assert 'outcrop_requests_total{operation="AsyncInvoke",status="200"} 1.0' in told
     counted = [line for line in told.splitlines() if MODEL in line and "output_token" in line.lower()]
     assert any(line.endswith(" 2.0") for line in counted), told
+
+
+def test_a_killed_server_loses_nothing_and_leaves_no_half_answer(tmp_path):
+    arns: list[str] = []
+    results = tmp_path / "objects" / "results"
+    with running(tmp_path) as server:
+        results.mkdir(parents=True)
+        for number in range(12):
+            message = {"role": "user", "content": f"Tell me a long story about {number} stones."}
+            asked = {"messages": [message], "max_tokens": 400}
+            made = bedrock(server).start_async_invoke(
+                modelId="outcrop.pebble-v1", modelInput=asked, outputDataConfig=OUT, clientRequestToken=str(number)
+            )
+            arns.append(made["invocationArn"])
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+    assert {path.name for path in results.rglob("*") if path.is_file()} <= {"output.json"}
+    assert all(json.loads(path.read_text())["content"] for path in results.rglob("output.json"))
+    with running(tmp_path) as server:
+        client = bedrock(server)
+        deadline = time.monotonic() + 60
+        while client.list_async_invokes(statusEquals="InProgress")["asyncInvokeSummaries"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert {client.get_async_invoke(invocationArn=arn)["status"] for arn in arns} == {"Completed"}
+    written = {path.parent.name for path in results.rglob("output.json")}
+    assert written == {arn.rpartition("/")[2] for arn in arns}
+
+
+def bedrock(server: Live) -> Any:
+    keys = {
+        "aws_access_key_id": server.env["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": server.env["AWS_SECRET_ACCESS_KEY"],
+    }
+    return boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url=server.url, **keys)

@@ -5,6 +5,7 @@ answer, one stream, one refusal. In them "*" stands for any name that is made up
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -383,6 +384,20 @@ def test_the_name_that_was_called_says_whose_body_it_takes(called, family):
 )
 def test_a_family_may_have_two_forms(family, body, form):
     assert dialects.form(family, body) == form
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "families.md"
+
+
+def test_the_page_lists_every_family_and_every_name():
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|.*\]\(https://(\S+?)\)", PAGE.read_text(), flags=re.MULTILINE)
+    listed = {family: set(re.findall(r"`(.+?)`", names)) for family, names, _ in rows}
+    assert listed.keys() == dialects.DIALECTS.keys()
+    told = {start: family for family, starts in listed.items() for start in starts}
+    assert told == {start: family for start, family in dialects.FAMILIES.items() if family in dialects.DIALECTS}
+    assert all(source == GOLDEN[family]["source"] for family, _, source in rows if family in GOLDEN)
+    other = dialects.EMBEDDERS.keys() | dialects.RERANKERS.keys()
+    assert all(f"`{family}`" in PAGE.read_text() for family in other)
 
 
 # any JSON ----------------------------------------------------------------------------------------------------------
