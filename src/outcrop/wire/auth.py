@@ -119,11 +119,16 @@ def is_loopback(host: str | None) -> bool:
 def _anonymous(request: SignedRequest) -> Identity:
     """Anybody on this machine, but no foreign web page that a browser here has open (DNS rebinding, cross-site)."""
     host, origin = request.headers.get("host"), request.headers.get("origin")
-    if host is not None and not is_loopback(_hostname(f"//{host}")):
+    if host is not None and not _is_local_name(_hostname(f"//{host}")):
         raise AccessDeniedException("Without authentication only requests to localhost are answered.")
     if origin is not None and not is_loopback(_hostname(origin)):
         raise AccessDeniedException("Without authentication requests from web pages elsewhere are not answered.")
     return Identity()
+
+
+def _is_local_name(host: str | None) -> bool:
+    """Names below `localhost`, which S3 clients make of buckets, never leave the machine (RFC 6761)."""
+    return is_loopback(host) or (host or "").endswith(".localhost")
 
 
 def _hostname(url: str) -> str | None:
