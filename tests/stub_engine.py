@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
 
+from outcrop.engines import chat as engine_chat
 from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.engines.post import Client
+from outcrop.turn import Delta, Turn
 
 DROP, HANG = "drop", "hang"
 DONE = b"data: [DONE]\n\n"
@@ -82,6 +86,7 @@ class StubEngine:
     async def __aenter__(self) -> StubEngine:
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/completions", self._chat)
         app.router.add_post("/v1/chat/completions/input_tokens", self._count)
         app.router.add_post("/apply-template", self._template)
         app.router.add_post("/tokenize", self._tokenize)
@@ -143,6 +148,14 @@ def render(body: dict[str, Any]) -> str:
     """A chat template of our own: one token a character."""
     tools = "".join(f"[{tool['function']['name']}]" for tool in body.get("tools", []))
     return tools + "".join(f"<{message['role']}>{message['content']}" for message in body["messages"])
+
+
+async def chat(http: Client, turn: Turn, endpoint: Endpoint, cached: int = 0) -> AsyncGenerator[Delta, None]:
+    """The deltas of an answer one by one, as the doors see them."""
+    async with aclosing(engine_chat.chat(http, turn, endpoint, cached)) as batches:
+        async for batch in batches:
+            for delta in batch:
+                yield delta
 
 
 def session(total: float = 600) -> Client:
