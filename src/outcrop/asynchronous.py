@@ -55,6 +55,7 @@ class AsyncInvokes:
         self._resources, self._objects = resources, objects
         self._slots = asyncio.Semaphore(at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._beginning: set[asyncio.Task[Resource]] = set()
         self._answer: Answer | None = None
 
     async def begin(self, answer: Answer) -> None:
@@ -68,8 +69,15 @@ class AsyncInvokes:
     async def start(self, id: str, body: dict[str, Any], model_input: Any, token: str | None) -> Resource:
         """Keep a new invocation and do it; or return the one that `token` made before.
 
-        `body` has `output`, the URL that the answer will have.
+        `body` has `output`, the URL that the answer will have. A caller who leaves meanwhile changes nothing: what is
+        kept is done.
         """
+        task = asyncio.create_task(self._keep(id, body, model_input, token), name=f"async-invoke {id} begins")
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+        return await asyncio.shield(task)
+
+    async def _keep(self, id: str, body: dict[str, Any], model_input: Any, token: str | None) -> Resource:
         await self._resources.create(INPUT, id, {"modelInput": model_input})
         made = await self._resources.create(INVOCATION, id, {**body, "status": IN_PROGRESS}, token=token)
         if made.id == id:
@@ -80,6 +88,7 @@ class AsyncInvokes:
 
     async def close(self) -> None:
         """Stop; nothing that is under way is lost."""
+        await asyncio.gather(*self._beginning, return_exceptions=True)
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -203,6 +203,26 @@ async def test_a_server_killed_between_the_answer_and_its_record_does_it_again(t
         assert [info.url for info in await api.services.objects.list("s3://results/")] == [place(arn)]
 
 
+async def test_a_caller_who_leaves_while_it_is_kept_loses_nothing(api, monkeypatch):
+    keep, kept = api.services.resources.create, asyncio.Event()
+
+    async def slow(kind: str, *args: Any, **members: Any) -> Any:
+        made = await keep(kind, *args, **members)
+        if kind == INVOCATION:
+            kept.set()
+            await asyncio.sleep(0.05)
+        return made
+
+    monkeypatch.setattr(api.services.resources, "create", slow)
+    caller = asyncio.create_task(start(api))
+    await asyncio.wait_for(kept.wait(), 5)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    (invocation,) = await api.services.resources.list(INVOCATION)
+    assert (await ended(api, invocation.body["invocationArn"]))["status"] == "Completed"
+
+
 async def test_records_out_of_reach_leave_it_for_the_next_start(api, stub, monkeypatch):
     stub.say(0.1, progress(7), text("a"), finish(), usage(7, 1), DONE)
     arn = (await start(api))["invocationArn"]
