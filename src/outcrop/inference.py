@@ -23,7 +23,7 @@ from .engines.post import Client
 from .engines.vectors import Embedded, Ranked
 from .errors import ModelErrorException, ModelStreamErrorException, ValidationException
 from .store.objects import Objects
-from .turn import Delta, Reply, Turn, gather
+from .turn import Delta, Gathered, Reply, Turn
 
 BYTES_A_TOKEN = 3
 IMAGE_TOKENS = 1024
@@ -45,20 +45,30 @@ class Inference:
     async def deltas(self, call: Call, model_id: str, turn: Turn) -> AsyncGenerator[Delta, None]:
         """Stream the answer. The first delta comes with the first token: whoever awaits it before answering turns
         every earlier failure into a real error. Closing the iterator stops the engine."""
-        async with self._ready(call, model_id, turn) as (turn, endpoint):
-            cached = await tokens.cached(self.http, turn, endpoint)
-            async with aclosing(chat(self.http, turn, endpoint, cached)) as stream:
-                async for delta in stream:
-                    if "contentBlockDelta" not in delta:
-                        _note(call, delta)
+        async with aclosing(self._batches(call, model_id, turn)) as batches:
+            async for batch in batches:
+                for delta in batch:
                     yield delta
 
     async def reply(self, call: Call, model_id: str, turn: Turn) -> Reply:
         """The whole answer at once. An engine that fails half way is a ModelErrorException: nothing streams here."""
+        whole = Gathered()
         try:
-            return await gather(self.deltas(call, model_id, turn))
+            async with aclosing(self._batches(call, model_id, turn)) as batches:
+                async for batch in batches:
+                    whole.add(batch)
         except ModelStreamErrorException as error:
             raise ModelErrorException(error.message, originalStatusCode=500) from error
+        return whole.reply()
+
+    async def _batches(self, call: Call, model_id: str, turn: Turn) -> AsyncGenerator[list[Delta], None]:
+        """The answer's deltas, all that came in together at a time, noted on the call."""
+        async with self._ready(call, model_id, turn) as (turn, endpoint):
+            cached = await tokens.cached(self.http, turn, endpoint)
+            async with aclosing(chat(self.http, turn, endpoint, cached)) as batches:
+                async for batch in batches:
+                    _note(call, batch)
+                    yield batch
 
     async def count(self, call: Call, model_id: str, turn: Turn) -> int:
         """Input tokens of the turn, exactly as `reply` would use them."""
@@ -116,14 +126,17 @@ class Inference:
         await self.http.close()
 
 
-def _note(call: Call, delta: Delta) -> None:
-    if "messageStart" in delta:
-        call.note["firstTokenMs"] = round((time.monotonic() - call.started) * 1000)
-    elif "messageStop" in delta:
-        call.note["stopReason"] = delta["messageStop"]["stopReason"]
-    elif "metadata" in delta:
-        call.note["usage"] = delta["metadata"]["usage"]
-        call.note["latencyMs"] = delta["metadata"]["metrics"]["latencyMs"]
+def _note(call: Call, batch: list[Delta]) -> None:
+    for delta in batch:
+        if "contentBlockDelta" in delta:
+            continue
+        if "messageStart" in delta:
+            call.note["firstTokenMs"] = round((time.monotonic() - call.started) * 1000)
+        elif "messageStop" in delta:
+            call.note["stopReason"] = delta["messageStop"]["stopReason"]
+        elif "metadata" in delta:
+            call.note["usage"] = delta["metadata"]["usage"]
+            call.note["latencyMs"] = delta["metadata"]["metrics"]["latencyMs"]
 
 
 def _note_read(call: Call, tokens: int) -> None:

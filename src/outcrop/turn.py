@@ -86,33 +86,52 @@ class Blocks:
 
 async def gather(deltas: AsyncGenerator[Delta, None]) -> Reply:
     """Fold a stream of deltas into one reply."""
-    pieces: dict[int, Piece] = {}
-    stop: dict[str, Any] = {}
-    metadata: dict[str, Any] = {}
-    logprobs: list[dict[str, Any]] = []
+    whole = Gathered()
     async with aclosing(deltas):
         async for delta in deltas:
+            whole.add([delta])
+    return whole.reply()
+
+
+class Gathered:
+    """A reply while its deltas come in."""
+
+    def __init__(self) -> None:
+        self.pieces: dict[int, Piece] = {}
+        self.stop: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
+        self.logprobs: list[dict[str, Any]] = []
+
+    def add(self, deltas: list[Delta]) -> None:
+        for delta in deltas:
             ((name, event),) = delta.items()
             if name == "contentBlockDelta":
-                if (index := event["contentBlockIndex"]) not in pieces:
-                    pieces[index] = Piece()
-                pieces[index].add(event["delta"])
-                if "logprobs" in event:
-                    logprobs += event["logprobs"]
+                self._fill(event)
             elif name == "contentBlockStart":
-                pieces[event["contentBlockIndex"]] = Piece(event["start"].get("toolUse"))
+                self.pieces[event["contentBlockIndex"]] = Piece(event["start"].get("toolUse"))
             elif name == "messageStop":
-                stop = event
+                self.stop = event
             elif name == "metadata":
-                metadata = event
-    return {
-        "message": {"role": "assistant", "content": [piece.block() for _, piece in sorted(pieces.items())]},
-        "stopReason": stop["stopReason"],
-        "usage": metadata["usage"],
-        "metrics": metadata["metrics"],
-        "fields": stop.get("additionalModelResponseFields", {}) | ({"logprobs": logprobs} if logprobs else {}),
-        "details": metadata.get("details", {}),
-    }
+                self.metadata = event
+
+    def _fill(self, event: dict[str, Any]) -> None:
+        if (index := event["contentBlockIndex"]) not in self.pieces:
+            self.pieces[index] = Piece()
+        self.pieces[index].add(event["delta"])
+        if "logprobs" in event:
+            self.logprobs += event["logprobs"]
+
+    def reply(self) -> Reply:
+        """Raises LookupError where the stream never came to its end."""
+        fields = self.stop.get("additionalModelResponseFields", {})
+        return {
+            "message": {"role": "assistant", "content": [piece.block() for _, piece in sorted(self.pieces.items())]},
+            "stopReason": self.stop["stopReason"],
+            "usage": self.metadata["usage"],
+            "metrics": self.metadata["metrics"],
+            "fields": fields | ({"logprobs": self.logprobs} if self.logprobs else {}),
+            "details": self.metadata.get("details", {}),
+        }
 
 
 class Piece:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from outcrop.engines import tokens
-from outcrop.engines.chat import chat
 from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.errors import (
     ModelErrorException,
@@ -22,7 +21,7 @@ from outcrop.errors import (
     ValidationException,
 )
 from outcrop.turn import Delta, Reply, Turn, gather
-from tests.stub_engine import DONE, DROP, HANG, StubEngine, finish, progress, session, sse, text, usage
+from tests.stub_engine import DONE, DROP, HANG, StubEngine, chat, finish, progress, session, sse, text, usage
 
 TURN: Turn = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from outcrop.engines.chat import chat
 from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.errors import ValidationException
 from outcrop.turn import Delta, Reply, Turn, gather
-from tests.stub_engine import session
+from tests.stub_engine import chat, session
 
 ASCII = [[token, False] for token in range(128, 256)]
 """No halves of UTF-8 sequences, which a model of noise writes and a grammar counts as one character each."""

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from outcrop.engines import tokens
-from outcrop.engines.chat import chat
 from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.errors import ModelErrorException, ValidationException
 from outcrop.turn import Turn, gather
-from tests.stub_engine import StubEngine, session
+from tests.stub_engine import StubEngine, chat, session
 
 POINT = {"cachePoint": {"type": "default"}}
 TOOL = {"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object", "properties": {"x": {"type": "string"}}}}}}

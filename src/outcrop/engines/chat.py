@@ -16,8 +16,9 @@ from .endpoint import Endpoint
 from .post import Client, parse
 
 
-async def chat(http: Client, turn: Turn, endpoint: Endpoint, cached: int = 0) -> AsyncGenerator[Delta, None]:
-    """Stream the answer to `turn`. `cached` is how many prompt tokens stand before the last cachePoint.
+async def chat(http: Client, turn: Turn, endpoint: Endpoint, cached: int = 0) -> AsyncGenerator[list[Delta], None]:
+    """Stream the answer to `turn`: the deltas that came in together at a time. `cached` is how many prompt tokens stand
+    before the last cachePoint.
 
     Closing the iterator closes the connection, which makes the engine stop. Raises ValidationException when the
     engine refuses the request, ModelErrorException before the first delta, ModelStreamErrorException after it.
@@ -27,12 +28,24 @@ async def chat(http: Client, turn: Turn, endpoint: Endpoint, cached: int = 0) ->
     try:
         async with aclosing(http.stream(endpoint, path(turn), asked)) as news:
             async for payloads in news:
-                for payload in payloads:
-                    for delta in answer.read(parse(payload)):
-                        yield delta
+                deltas, error = _read(answer, payloads)
+                if deltas:
+                    yield deltas
+                if error:
+                    raise error
                 if answer.malformed:  # the engine sends no [DONE] after it
                     break
-        for delta in answer.end():
-            yield delta
+        yield answer.end()
     except ModelErrorException as error:
         raise answer.failed(error) from error.__cause__
+
+
+def _read(answer: Answer, payloads: list[bytes]) -> tuple[list[Delta], ModelErrorException | None]:
+    """The deltas of some chunks, up to the first that is no chunk or tells of a failure: what came before it counts."""
+    deltas: list[Delta] = []
+    try:
+        for payload in payloads:
+            deltas += answer.read(parse(payload))
+    except ModelErrorException as error:
+        return deltas, error
+    return deltas, None
