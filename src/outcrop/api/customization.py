@@ -35,8 +35,8 @@ VALIDATORS = 10
 
 ECHOED = (
     "jobArn", "jobName", "clientRequestToken", "roleArn", "status", "failureMessage", "baseModelArn",
-    "hyperParameters", "trainingDataConfig", "validationDataConfig", "outputDataConfig", "customizationType", "outputModelArn",
-    "trainingMetrics", "validationMetrics", "vpcConfig", "customizationConfig",
+    "hyperParameters", "trainingDataConfig", "validationDataConfig", "outputDataConfig", "customizationType",
+    "outputModelArn", "trainingMetrics", "validationMetrics", "vpcConfig", "customizationConfig",
 )  # fmt: skip
 """Members that a job's record and GetModelCustomizationJob have in common."""
 

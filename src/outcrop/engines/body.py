@@ -231,7 +231,7 @@ def _tools(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
     specs = [tool["toolSpec"] for tool in config.get("tools", []) if "toolSpec" in tool]
     if not specs:
         return {}
-    listed = {"tools": [_function(spec) for spec in specs]}
+    listed = {"tools": [function(spec) for spec in specs]}
     if not forced(turn):
         return listed | {"tool_choice": "auto", "parallel_tool_calls": True}
     chosen = config["toolChoice"].get("tool", {}).get("name")
@@ -275,7 +275,8 @@ def _parameters(spec: dict[str, Any]) -> dict[str, Any]:
     return spec["inputSchema"].get("json") or ANY_OBJECT
 
 
-def _function(spec: dict[str, Any]) -> dict[str, Any]:
+def function(spec: dict[str, Any]) -> dict[str, Any]:
+    """A toolSpec in OpenAI's words."""
     function = {"name": spec["name"], "parameters": _parameters(spec)}
     if "description" in spec:
         function["description"] = spec["description"]

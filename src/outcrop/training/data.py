@@ -1,0 +1,280 @@
+"""Training data, line by line: JSON Lines in Bedrock's formats, checked before anything is computed, as conversations.
+
+Knows nothing of tokens or of torch.
+Source: docs.aws.amazon.com/bedrock/latest/userguide/model-customization-prepare.html.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..engines.body import function, messages
+
+SHOWN = 5
+"""Faulty lines that the failure quotes."""
+LONGEST_LINE = 4 << 20
+"""Bytes."""
+MOST_RECORDS = {"train": 100_000, "validation": 10_000}
+
+Row = dict[str, Any]
+
+
+class DataError(Exception):
+    """Data that cannot be trained on. The message names lines and reasons."""
+
+
+class Fault(Exception):
+    """What is wrong with one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to write an example. `name` is how it is shown; a line is of the first format whose `marks` it has."""
+
+    name: str
+    marks: frozenset[str]
+    read: Callable[[Row], Row]
+
+
+def read(path: Path, customization_type: str, part: str = "train") -> tuple[str, list[Row]]:
+    """The name of the file's format and its rows.
+
+    Rows: {"messages", "tools"} for conversations in OpenAI's roles (loss on the assistant's turns), {"text"} for plain
+    text, {"prompt", "chosen", "rejected", "tools"} for preferences, {"messages", "reference"} for prompts to be graded.
+    Raises DataError.
+    """
+    rows: list[Row] = []
+    faults: list[str] = []
+    formats: set[str] = set()
+    for number, line in _lines(path):
+        try:
+            format = _format(line, FORMATS[customization_type])
+            rows.append(format.read(line) if isinstance(line, dict) else {})
+            formats.add(format.name)
+        except Fault as fault:
+            faults.append(f"line {number}: {fault}")
+    _check(path, rows, faults, formats, MOST_RECORDS[part])
+    return formats.pop(), rows
+
+
+def _check(path: Path, rows: list[Row], faults: list[str], formats: set[str], most: int) -> None:
+    if faults:
+        beyond = f"; and {len(faults) - SHOWN} more lines" if len(faults) > SHOWN else ""
+        raise DataError(f"{path.name}: {'; '.join(faults[:SHOWN])}{beyond}")
+    if not rows:
+        raise DataError(f"{path.name} has no records.")
+    if len(rows) > most:
+        raise DataError(f"{path.name} has {len(rows)} records; at most {most} are taken.")
+    if len(formats) > 1:
+        raise DataError(f"{path.name} mixes formats: {' and '.join(sorted(formats))}.")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """(number, JSON value or the Fault that stands in its place) of every line that is not empty."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, _parsed(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+
+
+def _parsed(line: bytes) -> Any:
+    if len(line) > LONGEST_LINE:
+        return Fault(f"longer than {LONGEST_LINE >> 20} MiB")
+    try:
+        return json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        return Fault("not UTF-8")
+    except (ValueError, RecursionError) as error:
+        return Fault(f"not JSON ({str(error)[:80]})")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _format(line: Any, formats: tuple[Format, ...]) -> Format:
+    if isinstance(line, Fault):
+        raise line
+    if not isinstance(line, dict):
+        raise Fault(f"an object was expected, not {type(line).__name__}")
+    for format in formats:
+        if format.marks <= line.keys():
+            return format
+    known = "; ".join(f"{format.name} ({', '.join(sorted(format.marks))})" for format in formats)
+    raise Fault(f"its keys ({', '.join(sorted(map(str, line)))[:80]}) are of no known format; known: {known}")
+
+
+# the formats -----------------------------------------------------------------------------------------------------
+
+
+def _completion(line: Row) -> Row:
+    _only(line, "prompt", "completion", "system")
+    asked = {"role": "user", "content": _text(line, "prompt")}
+    answered = {"role": "assistant", "content": _text(line, "completion")}
+    return {"messages": [*_system(line), asked, answered], "tools": []}
+
+
+def _preference(line: Row) -> Row:
+    _only(line, "prompt", "chosen", "rejected", "system")
+    chosen, rejected = _text(line, "chosen"), _text(line, "rejected")
+    if chosen == rejected:
+        raise Fault("chosen and rejected are the same")
+    prompt = [*_system(line), {"role": "user", "content": _text(line, "prompt")}]
+    sides = {"chosen": chosen, "rejected": rejected}
+    said = {name: [{"role": "assistant", "content": text}] for name, text in sides.items()}
+    return {"prompt": prompt, **said, "tools": []}
+
+
+def _plain(line: Row) -> Row:
+    _only(line, "input")
+    return {"text": _text(line, "input")}
+
+
+def _conversation(line: Row) -> Row:
+    """bedrock-conversation-2024: Converse's own messages, so they read as a Converse request does."""
+    if line["schemaVersion"] != "bedrock-conversation-2024":
+        raise Fault(f"schemaVersion {line['schemaVersion']!r} is not bedrock-conversation-2024")
+    _only(line, "schemaVersion", "system", "messages", "toolConfig")
+    turns = _list(line, "messages")
+    tools = _tool_specs(line.get("toolConfig", {}))
+    for place, turn in enumerate(turns):
+        _check_turn(turn, place, {spec["name"] for spec in tools})
+    if turns[-1]["role"] != "assistant":
+        raise Fault("the last message is not the assistant's: there is nothing to learn")
+    turn = {"system": _system_blocks(line), "messages": turns}
+    spoken = [_with_objects(message) for message in messages(turn)]  # type: ignore[arg-type]
+    return {"messages": spoken, "tools": [function(spec) for spec in tools]}
+
+
+def _graded(line: Row) -> Row:
+    """Prompts for reinforcement: OpenAI's messages and what the grader may want to know."""
+    turns = _list(line, "messages")
+    for turn in turns:
+        if not isinstance(turn, dict) or turn.get("role") not in ("system", "developer", "user", "assistant"):
+            raise Fault("a message has no role of system, user or assistant")
+        _text(turn, "content")
+    if turns[-1]["role"] != "user":
+        raise Fault("the last message is not the user's: there is nothing to answer")
+    return {"messages": turns, "reference": {key: value for key, value in line.items() if key != "messages"}}
+
+
+FINE_TUNING = (
+    Format("bedrock-conversation-2024", frozenset({"schemaVersion", "messages"}), _conversation),
+    Format("preference", frozenset({"prompt", "chosen", "rejected"}), _preference),
+    Format("prompt and completion", frozenset({"prompt", "completion"}), _completion),
+)
+
+FORMATS: dict[str, tuple[Format, ...]] = {
+    "FINE_TUNING": FINE_TUNING,
+    "CONTINUED_PRE_TRAINING": (Format("plain text", frozenset({"input"}), _plain),),
+    "DISTILLATION": FINE_TUNING,
+    "REINFORCEMENT_FINE_TUNING": (Format("prompts to be graded", frozenset({"messages"}), _graded),),
+}
+"""customizationType -> the formats of its data."""
+
+
+# checks ----------------------------------------------------------------------------------------------------------
+
+
+def _only(line: Row, *known: str) -> None:
+    if unknown := line.keys() - set(known):
+        raise Fault(f"the key {min(unknown)!r} is unknown; known: {', '.join(known)}")
+
+
+def _text(line: Mapping[str, Any], key: str) -> str:
+    if key not in line:
+        raise Fault(f"{key} is missing")
+    value = line[key]
+    if not isinstance(value, str):
+        raise Fault(f"{key} is not a string")
+    if not value.strip():
+        raise Fault(f"{key} is empty")
+    return value
+
+
+def _list(line: Row, key: str) -> list[Any]:
+    value = line.get(key)
+    if not isinstance(value, list) or not value:
+        raise Fault(f"{key} is not a list with at least one entry")
+    return value
+
+
+def _system(line: Row) -> list[Row]:
+    return [{"role": "system", "content": _text(line, "system")}] if "system" in line else []
+
+
+def _system_blocks(line: Row) -> list[Row]:
+    blocks = line.get("system", [])
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise Fault('system is not a list of {"text": ...}')
+    return [{"text": _text(block, "text")} for block in blocks]
+
+
+def _tool_specs(config: Any) -> list[Row]:
+    tools = config.get("tools", []) if isinstance(config, dict) else None
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise Fault("toolConfig has no list of tools")
+    specs = [tool.get("toolSpec") for tool in tools]
+    for spec in specs:
+        if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
+            raise Fault("a tool has no toolSpec with a name")
+        if not isinstance(spec.get("inputSchema", {}).get("json"), dict):
+            raise Fault(f"the tool {spec['name']} has no inputSchema.json")
+    return specs  # type: ignore[return-value]
+
+
+def _check_turn(turn: Any, place: int, tools: set[str]) -> None:
+    """One message: the roles take turns, beginning with the user; blocks are text, tool uses and tool results."""
+    expected = ("user", "assistant")[place % 2]
+    if not isinstance(turn, dict) or turn.get("role") != expected:
+        raise Fault(f"message {place + 1} is not the {expected}'s: the roles take turns")
+    for block in _list(turn, "content"):
+        if not isinstance(block, dict) or len(block) != 1:
+            raise Fault(f"message {place + 1} has a block that is not one of text, toolUse, toolResult")
+        ((kind, value),) = block.items()
+        if kind not in BLOCKS[expected]:
+            raise Fault(f"message {place + 1}: {kind} cannot be trained on in the {expected}'s turn")
+        BLOCKS[expected][kind](block, value, tools)
+
+
+def _check_text(block: Row, value: Any, tools: set[str]) -> None:
+    _text(block, "text")
+
+
+def _check_use(block: Row, value: Any, tools: set[str]) -> None:
+    if not isinstance(value, dict) or not isinstance(value.get("input"), dict):
+        raise Fault("a toolUse has no input object")
+    _text(value, "toolUseId")
+    if value.get("name") not in tools:
+        raise Fault(f"the tool {value.get('name')!r} is not in toolConfig")
+
+
+def _check_result(block: Row, value: Any, tools: set[str]) -> None:
+    if not isinstance(value, dict):
+        raise Fault("a toolResult is not an object")
+    _text(value, "toolUseId")
+    for part in _list(value, "content"):
+        if not isinstance(part, dict) or not part.keys() & {"text", "json"}:
+            raise Fault("a toolResult's content is neither text nor json")
+
+
+BLOCKS: dict[str, dict[str, Callable[[Row, Any, set[str]], None]]] = {
+    "user": {"text": _check_text, "toolResult": _check_result},
+    "assistant": {"text": _check_text, "toolUse": _check_use},
+}
+"""Role -> content block -> its check."""
+
+
+def _with_objects(message: Row) -> Row:
+    """Arguments of calls as objects: chat templates write them out as JSON themselves."""
+    if "tool_calls" not in message:
+        return message
+    calls = []
+    for call in message["tool_calls"]:
+        arguments = json.loads(call["function"]["arguments"])
+        calls.append({**call, "function": {**call["function"], "arguments": arguments}})
+    return {**message, "tool_calls": calls}
