@@ -128,11 +128,11 @@ async def test_a_file_is_served_where_it_lies_with_what_it_says_of_itself(
 
 
 async def test_wishes_are_followed(catalog: Catalog, home: Path, file: Path, tmp_path: Path) -> None:
-    wish = Wish(id="acme.rock", name="Rock", provider="Acme", context=100, tools=False, family="meta", copy=True,
+    wish = Wish(id="acme.rock", name="Rock", provider="Acme", context=100, tools=False, family="llama", copy=True,
                 mmproj=projector(tmp_path / "mmproj.gguf"))  # fmt: skip
     model = await add(catalog, home, str(file), wish)
     assert model == Model(
-        id="acme.rock", name="Rock", provider="Acme", context_length=100, tools=False, family="meta",
+        id="acme.rock", name="Rock", provider="Acme", context_length=100, tools=False, family="llama",
         source=str(home / "models/acme.rock/Tiny_Rock.gguf"), mmproj=str(tmp_path / "mmproj.gguf"),
         input_modalities=("TEXT", "IMAGE"), parameters=model.parameters, size_bytes=file.stat().st_size,
     )  # fmt: skip
@@ -140,6 +140,13 @@ async def test_wishes_are_followed(catalog: Catalog, home: Path, file: Path, tmp
     with pytest.raises(ValueError, match="no vision projector"):
         sound = projector(tmp_path / "sound.gguf", vision=False)
         await add(catalog, home, str(file), replace(wish, id="acme.other", mmproj=sound))
+
+
+async def test_a_family_that_nobody_speaks_is_refused_first(catalog: Catalog, home: Path, file: Path) -> None:
+    for source in (str(file), "http://127.0.0.1:1"):
+        with pytest.raises(ValueError, match="family 'meta' is unknown; known: anthropic, "):
+            await add(catalog, home, source, Wish(family="meta", copy=True))
+    assert not (home / "models").exists()
 
 
 async def test_a_folder_is_converted_into_the_home(catalog: Catalog, home: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from .catalog import Catalog, Model
 from .convert import SEQUENCE_LENGTH, convert, is_encoder
-from .dialects import EMBEDDERS, RERANKERS
+from .dialects import EMBEDDERS, KNOWN, RERANKERS
 from .engines.endpoint import KINDS, Endpoint
 from .engines.gguf_info import GgufInfo, read_info
 from .engines.post import Client, parse
@@ -53,6 +53,7 @@ async def add(catalog: Catalog, home: Path, source: str, wish: Wish) -> Model:
 
     Raises ValueError or OSError for what cannot be read, ConflictException for an id that is taken.
     """
+    _check_family(wish.family)
     if source.startswith(("http://", "https://")):
         return await _keep(catalog, await _remote(source, wish))
     path = _absolute(source)
@@ -69,6 +70,7 @@ async def add_pulled(
 
     Raises PullError beside what `add` raises.
     """
+    _check_family(wish.family)
     organisation, _, repository = spec.removeprefix("hf:").partition(":")[0].partition("@")[0].partition("/")
     chosen = wish.id or default_id(organisation, repository)
     pulled = await asyncio.to_thread(pull, spec, home, progress, endpoint)
@@ -77,6 +79,11 @@ async def add_pulled(
     if served and served.source == model.source:
         return served
     return await _keep(catalog, model)
+
+
+def _check_family(family: str | None) -> None:
+    if family is not None and family not in KNOWN:
+        raise ValueError(f"family {family!r} is unknown; known: {', '.join(KNOWN)}")
 
 
 def _absolute(path: str | Path) -> Path:

@@ -67,6 +67,9 @@ EMBEDDERS: dict[str, ModuleType] = {
 RERANKERS: dict[str, ModuleType] = {"cohere_rerank": cohere_rerank, "amazon_rerank": amazon_rerank}
 """Families of embeddings and of reranking -> their bodies, of which `vector` tells the functions."""
 
+KNOWN = (*DIALECTS, *EMBEDDERS, *RERANKERS)
+"""Every family that a model may have."""
+
 FAMILIES = {
     "anthropic.": "anthropic",
     "anthropic.claude-v2": "anthropic_text",
