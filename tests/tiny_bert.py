@@ -12,7 +12,7 @@ import numpy as np
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
-WORDS = ["granite", "basalt", "tea", "stone", "the", "##ing", "##s"]
+WORDS = ["granite", "basalt", "tea", "stone", "the", "##ing"]
 PLAIN = [*SPECIAL, *CHARACTERS, *(f"##{c}" for c in CHARACTERS), *WORDS]
 
 

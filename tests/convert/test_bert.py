@@ -77,6 +77,7 @@ REFUSALS: dict[str, Callable[[Path], object]] = {
         "\n".join(map(str, range(41)))
     ),
     r"the vocabulary has no \[SEP\]": lambda f: (f / "vocab.txt").write_text("[CLS]\n[PAD]\na"),
+    "stands in the vocabulary twice": lambda f: (f / "vocab.txt").write_text("\n".join([*VOCABULARY, "##a"])),
     "a BPE model": lambda f: tokenizer(f, model={"type": "BPE", "vocab": {}}),
     "the pre-tokenizer .* has no counterpart": lambda f: tokenizer(f, pre_tokenizer={"type": "Whitespace"}),
     "the normalizer .* has no counterpart": lambda f: tokenizer(f, normalizer={"type": "NFKC"}),

@@ -71,7 +71,10 @@ def _read(folder: Path, size: int) -> WordPiece:
     special = _special(folder, settings, texts)
     lowercase, strip = _normaliser(data.get("normalizer") or {}, settings)
     types = [_type(text, number, special) for number, text in enumerate(texts)]
-    return WordPiece([_phantom(text) for text in texts], types, special, lowercase, strip)
+    tokens = [_phantom(text) for text in texts]
+    if len(set(tokens)) < len(tokens):  # llama.cpp aborts on it
+        raise ValueError(f"{folder}: a token stands in the vocabulary twice")
+    return WordPiece(tokens, types, special, lowercase, strip)
 
 
 def _from_json(data: Mapping[str, Any]) -> list[str]:
