@@ -12,6 +12,7 @@ FAMILIES. What several bodies share is in `body`, `prompt` and `messages`, which
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -122,6 +123,7 @@ LIMITS = {"openai_chat": ONE, "gpt_oss": ONE}
 """Family -> what a dialect of several doors reads, and InvokeModel cannot do."""
 
 
+@lru_cache(1024)
 def family(called: str, model_family: str) -> str:
     """Whose body a call takes: that of the name it was made by (an id, an alias, an inference profile, an ARN of one),
     or else the model's own."""
