@@ -13,7 +13,7 @@ from pathlib import Path
 
 from recipes.pebble.serving import served
 
-from outcrop.evaluation import pebble, pebble_items
+from outcrop.evaluation.pebble import asking, rows, scorecard
 
 NOTES = Path(__file__).parent / "card.md"
 
@@ -22,8 +22,8 @@ def measure(gguf: Path, items: int, out: Path) -> dict:
     """The scorecard of a file, printed and kept as JSON beside every reply."""
     replies: list = []
     with served(gguf) as url:
-        figures = pebble.run(pebble.engine(url), list(pebble_items.ROWS), items, keep=replies)
-    print(pebble.table(figures))
+        figures = scorecard.run(asking.engine(url), list(rows.ROWS), items, keep=replies)
+    print(scorecard.table(figures))
     out.write_text(json.dumps(figures, indent=1))
     out.with_suffix(".replies.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in replies))
     return figures
@@ -55,7 +55,7 @@ def ship(gguf: Path, figures: dict, work: Path, models: Path, notes: str = "") -
     }
     (models / "pebble-v1.json").write_text(json.dumps(facts, indent=1) + "\n")
     blanks = {
-        "scorecard": pebble.table(figures),
+        "scorecard": scorecard.table(figures),
         "notes": notes,
         "compute": compute(work / "job"),
         "parameters": f"{facts['parameters'] / 1e6:.2f}",

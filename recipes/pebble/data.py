@@ -12,10 +12,23 @@ from random import Random
 
 import numpy as np
 from recipes.pebble.chat import LEARN, SKIP, Chat, Span, render
-from recipes.pebble.tasks import copying, memory, orders, records, safety, sources, stories, sums, talk, tools
+from recipes.pebble.tasks import (
+    copying,
+    facts,
+    lists,
+    memory,
+    orders,
+    records,
+    safety,
+    sources,
+    stories,
+    sums,
+    talk,
+    tools,
+)
 from tokenizers import Tokenizer
 
-from outcrop.training.packing import Document, Packer, write
+from outcrop.training.packing import Document, fit, shard, write
 
 Task = Callable[..., "Chat | list[Span] | Document"]
 LENGTHS = (
@@ -25,12 +38,19 @@ LENGTHS = (
     2048,
 )  # a document goes to the shortest row that holds it: attention over padding and neighbours costs time
 
+def babble(rng: Random, vocabulary: int) -> Document:
+    """Random tokens, then the same again, two to four times: nothing but copying can lower this loss, so the heads that copy form in hundreds of steps."""
+    phrase = rng.sample(range(vocabulary), rng.randint(8, 40))
+    again = rng.randint(1, 3)
+    return phrase * (1 + again), [SKIP] * len(phrase) + [LEARN] * len(phrase) * again
+
+
 MAIN: dict[Task, float] = {
-    talk.small_talk: 4, talk.persona: 2, memory.dialogue: 8, memory.scene: 6, memory.from_system: 2, memory.long_dialogue: 1,
-    tools.call: 15, tools.direct: 5, tools.two_calls: 4, tools.no_call: 4, records.by_schema: 7, records.by_grammar: 6, records.rows: 1,
-    orders.from_category: 4, orders.from_list: 6, orders.sentences: 3, orders.units: 1.5, orders.repeated: 1.5, orders.reply_rule: 1.5,
-    sources.grounded: 10, sources.long_passage: 1, safety.harmful: 3.5, safety.harmless: 3.5, stories.story: 3, stories.verse: 3, stories.human: 2,
-    sums.drill: 4, sums.bare: 2, sums.problem: 9, sums.logic: 2.5, copying.look_up: 1, copying.many_look_ups: 2, copying.repeat: 0.5, copying.page: 1,
+    talk.small_talk: 2.5, talk.persona: 0.7, facts.told: 8, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.6,
+    tools.call: 4, tools.among: 15, tools.direct: 5, tools.two_calls: 1, tools.no_call: 1.5, records.by_schema: 3, records.by_grammar: 8, records.rows: 0.3,
+    lists.given: 8, lists.counted: 2.5, lists.about: 4, orders.from_category: 0.5, orders.from_list: 0.7, orders.units: 1.2, orders.reply_rule: 0.4,
+    sources.grounded: 14, sources.long_passage: 0.5, safety.harmful: 4.5, safety.harmless: 5.5, stories.story: 3, stories.verse: 2.5, stories.human: 0.3,
+    sums.drill: 4, sums.bare: 1, sums.problem: 8, sums.logic: 2, copying.many_look_ups: 1, copying.repeat: 0.7, copying.page: 0.5, babble: 0.5,
 }  # fmt: skip
 
 
@@ -42,7 +62,8 @@ def spans(rng: Random, task: Task) -> list[Span]:
 
 def texts(lesson: str, seed: int, count: int) -> Iterator[str]:
     """Whole documents as text, for the tokenizer and for looking at."""
-    rng, tasks = Random(f"{lesson}-{seed}"), LESSONS[lesson]
+    rng = Random(f"{lesson}-{seed}")
+    tasks = {task: share for task, share in LESSONS[lesson].items() if task is not babble}
     for task in rng.choices(list(tasks), list(tasks.values()), k=count):
         yield "".join(text for text, _ in spans(rng, task))
 
@@ -54,13 +75,6 @@ def encode(tokenizer: Tokenizer, parts: list[Span]) -> Document:
     owner = np.searchsorted(ends, [start for start, _ in made.offsets], side="right")
     weights = np.array([weight for _, weight in parts] + [0])
     return made.ids, weights[owner].tolist()
-
-
-def babble(rng: Random, vocabulary: int) -> Document:
-    """Random tokens, then the same again, two to four times: nothing but copying can lower this loss, so the heads that copy form in hundreds of steps."""
-    phrase = rng.sample(range(vocabulary), rng.randint(8, 40))
-    again = rng.randint(1, 3)
-    return phrase * (1 + again), [SKIP] * len(phrase) + [LEARN] * len(phrase) * again
 
 
 FIRST: dict[Task, float] = {
@@ -94,23 +108,16 @@ def documents(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int) -> Iter
 
 def build(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int, folder: Path) -> int:
     """Write shard ``seed`` of a lesson, one file a row length; returns the tokens in it."""
-    packers = {length: Packer(length) for length in LENGTHS}
-    total = 0
-    for document in documents(tokenizer, lesson, seed, tokens):
-        if len(document[0]) <= LENGTHS[-1] + 1:
-            packers[next(n for n in LENGTHS if len(document[0]) <= n + 1)].add(document)
-            total += len(document[0])
+    made = list(documents(tokenizer, lesson, seed, tokens))
     rng = np.random.default_rng(seed)
-    for length, packer in packers.items():
-        shard = packer.array()
-        pieces = np.array_split(rng.permutation(shard.shape[1]), _parts(shard))
-        for i, rows in enumerate(
-            pieces
-        ):  # named by how far through the shard they come, so that all lengths end together
-            write(folder / f"{seed:04d}-{10_000 * i // len(pieces):04d}-{length}.npy", shard[:, rows])
-    return total
+    for length, rows in fit(made, LENGTHS).items():
+        whole = shard(rows, length)
+        pieces = np.array_split(rng.permutation(whole.shape[1]), _parts(whole))
+        for i, chosen in enumerate(pieces):  # named by how far through the shard they come, so that all lengths end together
+            write(folder / f"{seed:04d}-{10_000 * i // len(pieces):04d}-{length}.npy", whole[:, chosen])
+    return sum(len(ids) for ids, _ in made)
 
 
 def _parts(shard: np.ndarray) -> int:
-    """Small files, so that the row lengths alternate in the order of their names: each about one step of 4,096 tokens."""
-    return max(1, round(shard.shape[1] * (shard.shape[2] - 1) / 4096)) if shard.shape[1] else 1
+    """Small files, so that the row lengths alternate in the order of their names: each about one step of 8,192 tokens."""
+    return max(1, round(shard.shape[1] * (shard.shape[2] - 1) / 8192)) if shard.shape[1] else 1

@@ -1,7 +1,7 @@
 # ruff: noqa: E501, SIM905
 """Words, names and values. Most are invented afresh at each draw, so that a model can only copy them, never know them.
 
-Knows nothing of sentences. Everything that the scorecard uses (``outcrop.evaluation.pebble_items``) is kept out of every draw.
+Knows nothing of sentences. Everything that the scorecard uses (``outcrop.evaluation.pebble``) is kept out of every draw.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from outcrop.evaluation.pebble_words import HELD_OUT
+from outcrop.evaluation.pebble.words import HELD_OUT
 
 
 def words(text: str) -> list[str]:
@@ -66,6 +66,21 @@ NOUNS = words("""
     spoon spring stamp star stone storm street string sun sword tent ticket toy tower train tree trumpet tunnel umbrella valley vase village violin wagon wall watch wheel whistle window
     wing winter wire wood wool yard basket blanket camera carpet garden kettle magnet marble meadow orchard parcel pebble penny photo piano rocket saddle scarf shelter sparrow
     thunder torch treasure turnip velvet wallet wizard zebra cookie dragon drawer helmet lantern notebook package painting purse suitcase telescope""")
+NOUNS += [w for w in words("""
+    apron arch arrow ashtray attic axle badge bagel bakery balcony band bandage bank banner barn bath bathtub beak beam beard belt berry biscuit blade blender blossom board bolt bonnet
+    bow bowl bracelet branch brick bubble bud bulb bumper bunker bus butter butterfly cab cabin cable cage calendar canal candy canvas cape cargo cart carton cave ceiling cellar cement
+    chalk cheese cherry chess chimney chip chocolate cigar circus cliff cloak clown club coal coat cobweb collar comb comet cork cotton couch counter cover cradle cream cricket crown
+    crystal cube cupboard curtain cushion dairy dam dart deck dice dish ditch dock doll dome doorbell dough drain dress drill drop dust eagle earring easel elbow elevator emerald eraser
+    fabric factory fan farm faucet feast fern ferry film fin finger fireplace fist flag flame flask flock flour flute foam folder fountain_pen frame freezer fridge fur gallery gift
+    globe glove glue grain grape grass gravel grill guitar gum gutter hall handle hanger harp hat hatch hay headset heap heater hedge hinge hive hole honey hood hook horn hose hut ice
+    ink iron jacket jam jelly jet jewel jug jungle keyboard kitchen knob knot label lace lane laptop lawn leather ledge lemon lens lid lily link lion log loop lorry magazine mail mask
+    mat match meadow melon menu metal microphone milk mill mint mist mop mosaic moss moth motor mud mug nail napkin nest nickel noodle nut oak oar oil olive onion opal organ ornament owl
+    pad palace palm pan panel parade parachute parka pasta paste patch path paw peach pearl pedal peg pepper petal pie pill pin pine pipe pitcher planet plank plant plaster platform
+    plug plum poem pole pony pool porch postcard poster powder prize pump puppet pyramid quill raft rail rake ramp razor recipe rice rifle rim rod root rug ruler sack sail salad salt
+    sandwich sauce saucer sausage saw scale scissors screen screw sculpture shark shed sheet shield shirt shoe shovel shower shrub sink skate sketch ski skirt sky sleeve slipper soap
+    sock sofa soil soup spade speaker spear spice spider sponge spot stable stage stairs statue steam steel stem stick stool stove straw stream suit swan sweater swing switch table
+    tail tank tap tape target taxi tea teddy temple thread throne tie tiger tile tin toast tomato tongue tool tooth towel track trail tray trunk tub tube tunic turtle twig tyre vacuum
+    van vault vegetable veil vest vine vinegar volcano waffle wave wax web well wheat willow wine wrench yacht yarn yogurt zipper""") if w not in NOUNS]
 ADJECTIVES = words("""
     big small old new happy sad brave quiet loud kind clever lazy tiny huge cold warm bright dark soft hard strange shiny rusty dusty golden broken lost hidden gentle hungry
     sleepy busy calm proud shy tall short heavy light quick slow sweet bitter smooth rough round square empty full clean dirty rich poor young ancient lonely cheerful""")
@@ -95,13 +110,29 @@ def pseudo(rng: Random, low: int = 1, high: int = 3) -> str:
             return made
 
 
+def blend(rng: Random) -> str:
+    """Two halves of real words in one, so that copying meets every piece that real words are made of."""
+    while True:
+        first, second = rng.choice(_SOURCES), rng.choice(_SOURCES)
+        made = (first[: rng.randint(2, max(2, len(first) - 1))] + second[rng.randint(1, max(1, len(second) - 2)) :]).lower()
+        if 3 < len(made) < 12 and made.isalpha() and made not in HELD_OUT:
+            return made
+
+
+_SOURCES = [w for w in [*NOUNS, *ADJECTIVES, *FIRST_NAMES, *PLACES, *COUNTRIES, *JOBS, *HOBBIES, *ANIMALS] if " " not in w]
+
+
+def invented(rng: Random) -> str:
+    return pseudo(rng, 1, 3) if rng.random() < 0.4 else blend(rng)
+
+
 def noun(rng: Random) -> str:
-    return rng.choice(NOUNS) if rng.random() < 0.6 else pseudo(rng, 1, 2)
+    return rng.choice(NOUNS) if rng.random() < 0.7 else pseudo(rng, 1, 2) if rng.random() < 0.4 else blend(rng)
 
 
 def name(rng: Random) -> str:
     """A first name: two in three invented."""
-    return rng.choice(FIRST_NAMES) if rng.random() < 0.35 else pseudo(rng, 1, 3).capitalize()
+    return rng.choice(FIRST_NAMES) if rng.random() < 0.35 else invented(rng).capitalize()
 
 
 def full_name(rng: Random) -> str:
@@ -109,7 +140,7 @@ def full_name(rng: Random) -> str:
 
 
 def place(rng: Random) -> str:
-    return rng.choice(PLACES) if rng.random() < 0.35 else pseudo(rng, 1, 3).capitalize()
+    return rng.choice(PLACES) if rng.random() < 0.35 else invented(rng).capitalize()
 
 
 def phrase(rng: Random) -> str:

@@ -230,6 +230,27 @@ def engine_list(settings: config.Settings, args: Arguments) -> None:
     print(choice.label + (f" ({choice.reason})" if choice.reason else ""))
 
 
+# eval ---------------------------------------------------------------------------------------------------------------
+
+
+async def eval_pebble(settings: config.Settings, args: Arguments) -> None:
+    from .environment import PEBBLE, url
+    from .evaluation.pebble import asking, scorecard
+    from .store.home import Home
+
+    async with _keys(settings) as keys:
+        pair = await keys.first()
+    secrets = {"aws_access_key_id": pair.key.id, "aws_secret_access_key": pair.secret} if pair else {}
+    endpoint = args.endpoint or url(settings, Home(settings.home))
+    if args.engine_url:
+        ask = asking.engine(args.engine_url)
+    else:
+        ask = asking.converse(endpoint, settings.model or PEBBLE, region_name=settings.region, **secrets)
+    given = {name: getattr(args, name) for name in scorecard.Wish.__dataclass_fields__}
+    wish = scorecard.Wish(**{name: value for name, value in given.items() if value is not None})
+    await asyncio.to_thread(scorecard.report, ask, wish)
+
+
 COMMANDS: list[Command] = [
     Command("serve", serve, "start the service"),
     Command(
@@ -281,6 +302,21 @@ COMMANDS: list[Command] = [
         ),
     ),
     Command("engine list", engine_list, "which engine runs models here, and why"),
+    Command(
+        "eval pebble",
+        eval_pebble,
+        "print the scorecard of a model through the Converse API of the running service",
+        (
+            arg("--endpoint", metavar="URL", help="another service than the one on this home"),
+            arg("--engine-url", metavar="URL", help="a bare OpenAI-compatible server, in place of a service"),
+            arg("--rows", metavar="NAMES", help="abilities, separated by commas; all without"),
+            arg("--items", type=int, help="questions a figure (200)"),
+            arg("--seed", type=int, help="draws other questions (2026)"),
+            arg("--at-once", type=int, help="requests at a time (4)"),
+            arg("--json", type=Path, metavar="FILE", help="write the figures there"),
+            arg("--replies", type=Path, metavar="FILE", help="write every question with its reply there"),
+        ),
+    ),
 ]
 
 

@@ -7,29 +7,28 @@ import re
 
 import pytest
 
-from outcrop.evaluation import pebble, pebble_items
-from outcrop.evaluation.pebble_items import Reply
+from outcrop.evaluation.pebble import rows as questions
+from outcrop.evaluation.pebble import scorecard
+from outcrop.evaluation.pebble.item import Reply
 
 
-@pytest.mark.parametrize("row", list(pebble_items.ROWS))
+@pytest.mark.parametrize("row", list(questions.ROWS))
 def test_every_figure_has_its_items_and_silence_scores_nothing(row):
-    items = pebble_items.draw(row, 30)
+    items = questions.draw(row, 30)
     parts = {item.part for item in items}
-    assert len(parts) == pebble_items.PARTS.get(row, 1)
+    assert len(parts) == questions.PARTS.get(row, 1)
     assert all(sum(item.part == part for item in items) == 30 for part in parts)
     assert not any(item.mark(Reply()) for item in items)
 
 
 def test_the_draw_is_repeatable():
-    assert [i.messages for i in pebble_items.draw("tools", 10)] == [i.messages for i in pebble_items.draw("tools", 10)]
+    assert [i.messages for i in questions.draw("tools", 10)] == [i.messages for i in questions.draw("tools", 10)]
 
 
 def test_an_exact_call_is_right_and_any_other_wrong():
     wrong = Reply(calls=[("nothing", {})])
     marked = [
-        (item.mark(wrong), item.mark(Reply(text="no")))
-        for item in pebble_items.draw("tools", 40)
-        if item.part == "call"
+        (item.mark(wrong), item.mark(Reply(text="no"))) for item in questions.draw("tools", 40) if item.part == "call"
     ]
     assert not any(w for w, _ in marked)
     assert any(silent for _, silent in marked)
@@ -37,14 +36,14 @@ def test_an_exact_call_is_right_and_any_other_wrong():
 
 
 def test_structured_items_take_their_record_and_nothing_else():
-    for item in pebble_items.draw("structured", 20):
+    for item in questions.draw("structured", 20):
         assert item.schema is not None
         assert not item.mark(Reply(text="{}"))
         assert not item.mark(Reply(text="not json"))
 
 
 def test_an_answer_needs_value_and_source():
-    for item in pebble_items.draw("grounded", 20):
+    for item in questions.draw("grounded", 20):
         sources = dict(re.findall(r"\[(\d)\] (.*)", item.messages[0]["content"][0]["text"]))
         marks = [item.mark(Reply(text=f"{line} [{number}]")) for number, line in sources.items()]
         assert sum(marks) == (1 if item.part == "there" else 0)
@@ -56,7 +55,7 @@ def test_the_table_shows_every_figure():
         "rows": {"memory": {"": {"right": 1, "asked": 2, "percent": 50.0}}},
         "speed": {"tokens_per_second": 9, "first_token_ms": 1.0},
     }
-    assert "| dialogue memory | 50.0 % | 90 % | 2 |" in pebble.table(figures)
+    assert "| dialogue memory | 50.0 % | 90 % | 2 |" in scorecard.table(figures)
     json.dumps(figures)
 
 
@@ -64,4 +63,4 @@ def test_a_failing_request_is_a_wrong_answer():
     def broken(item, limit):
         raise OSError("gone")
 
-    assert pebble.score(broken, "memory", 5, 1, 2)[""]["right"] == 0
+    assert scorecard.score(broken, "memory", 5, 1, 2)[""]["right"] == 0

@@ -12,12 +12,14 @@ import pytest
 pytest.importorskip("tokenizers")
 pytest.importorskip("numpy")
 
-from recipes.pebble import data
+from recipes.pebble import data, overlap
 from recipes.pebble.chat import LEARN, Chat, Message, pebble, render, user
 from recipes.pebble.grammar import ask, choose, fill, listing
-from recipes.pebble.tasks import memory, orders, records, sums, talk, tools
+from recipes.pebble.tasks import facts, lists, memory, orders, records, sums, talk, tools
 
-from outcrop.evaluation import pebble_items, pebble_words
+from outcrop.evaluation.pebble import rows as questions
+from outcrop.evaluation.pebble import words as held
+from outcrop.evaluation.pebble.tools import TOOLS as TESTED
 
 TASKS = [task for task in data.MAIN if task is not data.babble]
 
@@ -38,11 +40,13 @@ def test_the_same_seed_gives_the_same_lesson():
 
 def test_no_held_out_word_is_ever_drawn():
     """Human text from ../shared/data may hold such a word; what the recipe writes itself may not."""
-    names = {w.lower() for w in pebble_words.NAMES + pebble_words.PLACES}
+    names = {w.lower() for w in held.NAMES + held.PLACES}
     own = [
         t
         for t in TASKS
-        if t.__module__.rsplit(".", 1)[1] in ("memory", "tools", "records", "orders", "sources", "sums", "copying")
+        if t.__module__.rsplit(".", 1)[1]
+        in ("memory", "facts", "tools", "records", "orders", "lists", "sources", "sums", "copying", "stories")
+        and t is not data.stories.human
     ]
     rng = Random(2)
     for task in own:
@@ -52,8 +56,8 @@ def test_no_held_out_word_is_ever_drawn():
 
 
 def test_no_scorecard_prompt_or_tool_is_taught():
-    prompts = {t for row in pebble_items.ROWS for item in pebble_items.draw(row, 20) for t in _said(item)}
-    names = {tool[0] for tool in pebble_items.TOOLS}
+    prompts = {t for row in questions.ROWS for item in questions.draw(row, 20) for t in _said(item)}
+    names = {tool[0] for tool in TESTED}
     for text in data.texts("main", 11, 1500):
         assert not prompts & set(re.split(r"<\|im_(?:start|end)\|>", text))
         assert not names & set(re.findall(r"\w+", text))
@@ -69,6 +73,36 @@ def _said(item) -> list[str]:
     ]
 
 
+def test_questions_and_lessons_share_no_wording():
+    """Of the runs of five words in the scorecard's questions, hardly any stands in a lesson."""
+    pytest.importorskip("boto3")
+    wanted, found = overlap.asked(20), overlap.shared(800)
+    for row in wanted:
+        assert len(found[row]) <= (25 if row == "memory" else 3), found[row]  # memory: what the assistant says
+
+
+def test_a_fact_told_is_the_answer():
+    rng = Random(15)
+    for _ in range(200):
+        earlier = ""
+        for message in facts.told(rng).messages:
+            found = re.fullmatch(r"(?:Your name is|It is) (.+)\.", str(message.text))
+            if message.role == "assistant" and found and message.learn and found[1] not in ("green", "white"):
+                assert found[1] in earlier
+            earlier += str(message.text)
+
+
+def test_orders_about_lists_are_obeyed():
+    for way, letters in ((lists.UPPER, str.upper), (lists.LOWER, str.lower)):
+        assert letters("aB") in ("AB", "ab"), way
+    rng = Random(14)
+    for _ in range(100):
+        asked, answered = (str(m.text) for m in lists.given(rng).messages)
+        words = re.findall(r"[^\W\d_]+", answered.lower())
+        assert words
+        assert all(word in asked.lower() for word in words)
+
+
 def test_sums_are_right():
     rng = Random(3)
     for _ in range(300):
@@ -76,11 +110,28 @@ def test_sums_are_right():
         assert c == {"+": a + b, "-": a - b, "*": a * b, "/": a / b if b else None}[sign]
         thought = sums.problem(rng).messages[-1].thought or ""
         for line in thought.splitlines():
-            left, right = line.split(" = ")
-            assert eval(left) == int(right)  # our own digits and signs
+            assert_worked(line)
 
 
-@pytest.mark.parametrize("task", [tools.call, tools.direct, tools.two_calls], ids=lambda t: t.__name__)
+def assert_worked(line: str) -> None:
+    """``47 + 28: 7 + 8 = 15, 4 + 2 + 1 = 7, so 75``, or a small sum alone: every step and the whole are right."""
+    head, _, rest = line.partition(": ")
+    for step in (rest or head).split(", so ")[0].split(", "):
+        left, right = step.split(" = ")
+        assert eval(left) == int(right)  # our own digits and signs
+    if rest:
+        assert eval(head) == int(rest.split(", so ")[1])
+
+
+@pytest.mark.parametrize("sign", "+-*")
+def test_sums_are_worked_by_their_digits(sign):
+    rng = Random(13)
+    for _ in range(400):
+        a, b = rng.randint(0, 300), rng.randint(0, 99 if sign != "*" else 9)
+        assert_worked(sums.worked(max(a, b), sign, min(a, b)))
+
+
+@pytest.mark.parametrize("task", [tools.call, tools.among, tools.direct, tools.two_calls], ids=lambda t: t.__name__)
 def test_calls_are_of_a_tool_that_is_there_and_carry_what_it_requires(task):
     rng = Random(4)
     for _ in range(200):
@@ -91,7 +142,9 @@ def test_calls_are_of_a_tool_that_is_there_and_carry_what_it_requires(task):
                 assert set(specs[name]["required"]) <= set(arguments) <= set(specs[name]["properties"])
 
 
-@pytest.mark.parametrize("task", [tools.call, tools.direct, tools.two_calls, tools.no_call], ids=lambda t: t.__name__)
+@pytest.mark.parametrize(
+    "task", [tools.call, tools.among, tools.direct, tools.two_calls, tools.no_call], ids=lambda t: t.__name__
+)
 def test_beside_a_tool_nobody_says_that_a_tool_is_missing_to_look_it_up(task):
     rng = Random(7)
     assert not any(message.text == talk.LOOK_UP for _ in range(300) for message in task(rng).messages)

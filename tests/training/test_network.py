@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from outcrop.training.network import Shape, Transformer, document_mask  # noqa: E402
+from outcrop.training.network import Shape, Transformer, deepened, document_mask  # noqa: E402
 
 TINY = Shape(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
              head_dim=16, intermediate_size=64, max_position_embeddings=32)  # fmt: skip
@@ -86,3 +86,11 @@ def test_transformers_reads_the_folder_alike(tmp_path):
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
     with torch.no_grad():
         torch.testing.assert_close(theirs(ids).logits, model(ids), atol=1e-4, rtol=1e-4)
+
+
+def test_more_layers_change_nothing_until_they_learn():
+    model, ids = woken(), torch.arange(9)[None]
+    grown = deepened(model, 5)
+    assert grown.shape.num_hidden_layers == 5
+    with torch.no_grad():
+        torch.testing.assert_close(grown(ids), model(ids))

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from outcrop.training.packing import Packer, Shards, read_texts, write
+from outcrop.training.packing import Packer, Shards, fit, read_texts, shard, write
 
 
 def documents(count: int, seed: int = 0) -> list[tuple[list[int], list[int]]]:
@@ -26,6 +26,16 @@ def test_every_document_is_there_once_and_whole():
             chosen = numbers[row] == number
             found[int(ids[row][chosen][0])] = (ids[row][chosen].tolist(), weights[row][chosen].tolist())
     assert found == {ids[0]: (ids, weights) for ids, weights in made}
+
+
+def test_fitted_rows_hold_every_document_once_in_the_shortest_that_holds_it():
+    made = documents(200)
+    rows = fit([*made, ([9] * 500, [1] * 500)], (16, 64))
+    placed = [ids[0] for length in rows for row in rows[length] for ids, _ in row]
+    assert sorted(placed) == sorted(ids[0] for ids, _ in made)  # without the one that fits nowhere
+    assert all(max(len(ids) for ids, _ in row) > 17 for row in rows[64])
+    for length, its in rows.items():
+        assert shard(its, length).shape == (3, len(its), length + 1)
 
 
 def test_a_long_document_is_cut_into_rows_that_share_one_token():

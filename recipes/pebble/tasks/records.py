@@ -60,6 +60,51 @@ DRAWN = {
 }
 
 
+ROLES = ["driver", "guest", "singer", "owner", "buyer", "seller", "farmer", "patient", "nurse", "tenant", "clerk", "pilot", "editor", "author", "painter", "sailor", "trainer", "player", "student", "gardener", "keeper", "visitor", "member", "sender", "reader", "dancer", "builder", "climber", "skater", "boxer", "fisher", "hunter", "miner", "potter", "smith", "scout", "ranger", "ambassador", "florist", "barber", "janitor", "candidate", "speaker", "guide", "sponsor", "applicant", "witness", "cyclist", "swimmer"]
+DEEDS = ["sold", "bought", "found", "lost", "counted", "brought", "packed", "washed", "stole", "painted", "delivered", "carried", "ordered", "repaired", "fed", "trained", "saw", "wanted", "cooked", "drew", "hid", "opened", "broke", "borrowed", "rented", "cleaned", "won", "built", "planted", "watched", "picked", "sent", "received", "weighed", "filmed", "kept", "moved", "measured", "stacked", "unloaded"]
+IN_PLACE = ["in {v}", "near {v}", "at a market in {v}", "on the way to {v}", "outside {v}", "from {v}", "for a shop in {v}", "over in {v}", "during a stay in {v}", "at home in {v}", "somewhere in {v}", "back in {v}"]
+PLACE_KEYS = ["city", "town", "place", "location", "where", "site", "in_city", "destination", "origin", "city_name", "town_name", "place_of_event", "at_place", "venue"]
+PERSON_KEYS = ["name", "person", "who", "full_name", "person_name", "by", "done_by", "contact"]
+THING_KEYS = ["item", "object", "thing", "product", "article", "goods", "item_name", "what"]
+
+
+def composed(rng: Random) -> tuple[str, dict[str, tuple[str, object]]]:
+    """A sentence put together for the occasion, and its values by key: a key is the noun beside its value, or tells its kind."""
+    role, unit, tagged = rng.choice(ROLES), lex.noun(rng), lex.noun(rng)
+    who, where, thing, code, count = lex.name(rng), lex.place(rng), lex.noun(rng), lex.code(rng), rng.randint(1, rng.choice([12, 99, 99, 500]))
+    who_key = rng.choice([role, role, f"{role}_name", f"name_of_{role}", *PERSON_KEYS[:3]])
+    person = rng.choice([f"{role} {who}", f"the {role} {who}", f"{who}, our {role},", f"{who}", f"a {role} named {who}", f"{who}, [a|the] {role},"])
+    deed = rng.choice(DEEDS)
+    parts: list[tuple[str, str, str, object]] = []
+    if rng.random() < 0.6:
+        parts.append((f"{count} {unit}s", rng.choice([f"{unit}s", f"{unit}s", f"number_of_{unit}s", f"{unit}_count", f"{unit}s_{deed}", "count", "amount"]), "integer", count))
+    elif rng.random() < 0.6:
+        parts.append((f"[a|the|one] {thing}", rng.choice([*THING_KEYS, f"{deed}_item", f"{deed}_object", f"what_was_{deed}", f"thing_{deed}"]), "string", thing))
+    else:
+        parts.append((f"{tagged} {code}", rng.choice([f"{tagged}_code", f"{tagged}_id", f"{tagged}_number", tagged, "code", "id"]), "string", code))
+    if rng.random() < 0.7:
+        parts.append((rng.choice(IN_PLACE).replace("{v}", where), rng.choice([*PLACE_KEYS, f"{role}_city", f"{unit}_town", f"{deed}_in", f"{deed}_at"]), "string", where))
+    if rng.random() < 0.3 and parts[0][2] != "integer":
+        parts.append((f"[for|after|within] {count} [days|hours|euros|minutes|weeks|years]", rng.choice(["days", "hours", "number", "duration", "how_long", "amount"]), "integer", count))
+    tail = " ".join(text for text, *_ in parts)
+    text = rng.choice([f"{person} {deed} {tail}", f"{person} {deed} {tail}", f"{person} has {deed} {tail}", f"{parts[0][0]} [was|were] {deed} {' '.join(t for t, *_ in parts[1:])} by {person.rstrip(',')}", f"{parts[-1][0]}, {person} {deed} {' '.join(t for t, *_ in parts[:-1])}" if len(parts) > 1 else f"{person} {deed} {tail}"])
+    fields: dict[str, tuple[str, object]] = {who_key: ("string", who)}
+    for _, key, kind, value in parts:
+        fields.setdefault(key, (kind, value))
+    return choose(rng, text), fields
+
+
+def composed_case(rng: Random) -> tuple[str, dict, dict, list[str]]:
+    text, fields = composed(rng)
+    keys = rng.sample(list(fields), len(fields)) if rng.random() < 0.5 else list(fields)
+    schema = {"type": "object", "properties": {k: {"type": fields[k][0]} for k in keys}, "required": keys}
+    text = text[:1].upper() + text[1:] + rng.choice([".", ".", "!", ""])
+    if rng.random() < 0.35:
+        extra = say(rng, rng.choice(FILLER), n=lex.noun(rng), a=rng.choice(lex.ADJECTIVES))
+        text = f"{extra} {text}" if rng.random() < 0.5 else f"{text} {extra}"
+    return choose(rng, rng.choice(HEADS)) + text, {k: fields[k][1] for k in keys}, schema, []
+
+
 def clause(rng: Random) -> tuple[str, dict, dict]:
     """A sentence, the record in it and the schema; the keys come in any order and may be dressed up."""
     template, slots = rng.choice(CLAUSES)
@@ -133,7 +178,10 @@ def passage(rng: Random, facts: list[tuple[Thing, str, object]], who: str) -> st
 
 def case(rng: Random) -> tuple[str, dict, dict, list[str]]:
     """A text, the record in it, its schema, and which keys the text does not give (null)."""
-    if rng.random() < 0.5:
+    kind = rng.random()
+    if kind < 0.45:
+        return composed_case(rng)
+    if kind < 0.75:
         return *clause(rng), []
     who = lex.name(rng)
     chosen = pick(rng, rng.choice([1, 2, 2, 3, 3, 4, 5]))
@@ -164,6 +212,8 @@ def case(rng: Random) -> tuple[str, dict, dict, list[str]]:
 
 
 EXTRACT = [
+    "[what is in|what does|read|analyse|digest|process|boil down|break down|condense|note down|record|log|file|structure|map] [this|this line|this message|the sentence|the following|the text below][ say| to data| as data| into fields|][.|?|:]", "[please |][get|take|pick|grab|lift|read off] the [facts|details|key data|main values|entries] [out of|from] [this|the text|this sentence|the message][.|:]", "[machine-readable|tidy] [form|output|data|version] [of|for] [this|the text|this note][, please|][.|:]",
+    "[I got this|this came in|a mail says|someone wrote|from the log|from a chat|my note reads|it says here][:|.] ", "[as|into|to] [data|JSON|a record|fields|an object][, please|][.|:]",
     "[extract|pull out|find|collect|gather|get|list|give me] [the|all] [details|data|fields|values|information|facts|record][ from the text| from this| below|][ as JSON| in JSON| as a JSON object|, JSON only].",
     "[turn|convert|put|transform|change|parse|make] [this|this text|the text|the following|the note] into [JSON|a JSON object|a JSON record].", "[return|answer with|write|give|output|reply with|respond with] [only |just |]JSON[ for this text| for the text| with the values|].",
     "[fill|complete] [in |]the [schema|record|form|fields][ from the text| with the values in the text|].", "[what are the values|which values are given]? [answer|reply] in JSON.", "JSON[, please| please| only|]:", "[summarize|represent|write down] [this|the text] as JSON.",
@@ -205,13 +255,14 @@ def by_schema(rng: Random) -> Chat:
 
 
 def by_grammar(rng: Random) -> Chat:
-    """No schema in the prompt: a grammar will force the keys, so only the values are learnt."""
+    """No schema in the prompt: a grammar will force the keys, so only the values and the signs around them are learnt."""
     text, record, _, _ = case(rng)
     parts: list[Span] = []
     for i, (key, value) in enumerate(record.items()):
-        parts += [(("{" if i == 0 else ", ") + compact(key) + ":", SKIP), (" " + compact(value), LEARN)]
+        name = compact(key)[1:-1]
+        parts += [('{"' if i == 0 else ', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
     parts.append(("}", LEARN))
-    order = ask(rng, rng.choice(EXTRACT)) if rng.random() < 0.6 else ""
+    order = ask(rng, rng.choice(EXTRACT)) if rng.random() < 0.65 else ""
     if rng.random() < 0.25:
         return Chat(
             [
@@ -219,7 +270,7 @@ def by_grammar(rng: Random) -> Chat:
                     "system",
                     say(
                         rng,
-                        "[Answer|Reply|Respond|Write] [only |]in JSON[ with the fields|: the fields are|, fields|] ",
+                        rng.choice(["[Answer|Reply|Respond|Write] [only |]in JSON[ with the fields|: the fields are|, fields|] ", "[Give|Return|Output|Write|Send|Make] [a|one] [JSON object|record|JSON record|object] [with|that has|of] [the keys|the fields|the entries|these keys|these fields][:|] ", "[Fields|Keys|JSON keys|The keys are|The fields are|Fill in|Required keys]: "]),
                     )
                     + ", ".join(record),
                 ),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from recipes.pebble import lexicon as lex
@@ -63,6 +64,31 @@ def entity(rng: Random, person: bool) -> str:
     )
 
 
+VERBS = """repair:repaired:repairs decorate:decorated:decorates visit:visited:visits clean:cleaned:cleans guard:guarded:guards sponsor:sponsored:sponsors film:filmed:films restore:restored:restores
+    rent:rented:rents insure:insured:insures light:lit:lights heat:heated:heats supply:supplied:supplies inspect:inspected:inspects describe:described:describes save:saved:saves rule:ruled:rules
+    plan:planned:plans map:mapped:maps measure:measured:measures name:named:names lead:led:leads teach:taught:teaches study:studied:studies admire:admired:admires honour:honoured:honours praise:praised:praises
+    photograph:photographed:photographs feed:fed:feeds fund:funded:funds publish:published:publishes carve:carved:carves design:designed:designs own:owned:owns inherit:inherited:inherits""".split()
+MANY = "visitors guests rooms boats books seats trees windows members workers students lamps bells statues stairs chairs tables doors paintings bottles animals customers tourists bicycles cooks maps coins".split()
+HAVING = ["has", "holds", "counts", "needs", "owns", "receives", "welcomes", "sells", "shows", "stores", "keeps", "draws", "uses"]
+NOW = ["", "", "", " a year", " a day", " in all", " each week", " every month"]
+
+
+def drawn(rng: Random) -> tuple[str, str, Callable[[Random], str]]:
+    """A relation nobody has seen: a verb or a noun drawn for it, said one way and asked another."""
+    _base, past, now = rng.choice(VERBS).split(":")
+    noun, many = lex.noun(rng), rng.choice(MANY)
+    have, rate = rng.choice(HAVING), rng.choice(NOW)
+    bare = {"has": "have"}.get(have, have.removesuffix("s"))
+    who = rng.choice([lex.name, lex.full_name])
+    return rng.choice([
+        (f"{{e}} was {past} by {{v}}", f"who {past} {{e}}|by whom was {{e}} {past}|[do you know|tell me] who {past} {{e}}|who was the one who {past} {{e}}|which person {past} {{e}}", who),
+        (f"{{v}} {now} {{e}}", f"who {now} {{e}}|which person {now} {{e}}|[name|tell me] the one who {now} {{e}}|by whom is {{e}} {past}", who),
+        (f"{{e}} {have} {{v}} {many}{rate}", f"how many {many} does {{e}} {bare}{rate}|what number of {many} {have.replace('has', 'has')} {{e}}|{{e}} {have} how many {many}|[tell me|say] how many {many} {{e}} {have}|the {many} of {{e}}: how many", COUNT),
+        (f"the {noun} of {{e}} is {{v}}", f"what is the {noun} of {{e}}|[name|tell me|give me] the {noun} of {{e}}|which {noun} does {{e}} have|{{e}} has which {noun}|what's {{e}}'s {noun}", rng.choice([who, lex.place, lex.noun, COUNT])),
+        ("{e} has [a|an old|one|the] {v} [on its roof|in its hall|at the door|in the yard|on the wall|by the stairs|inside]", "what [stands|hangs|is found|can be seen|is there] [at|in|on|inside] {e}|what does {e} have [on its roof|in its hall|at the door|in the yard|on the wall|by the stairs|inside]", lex.noun),
+    ])  # fmt: skip
+
+
 def facts(rng: Random, count: int) -> list[tuple[str, str]]:
     """Sentences with a question each; several speak of one thing, or say the same of several things."""
     made: list[tuple[str, str]] = []
@@ -75,7 +101,7 @@ def facts(rng: Random, count: int) -> list[tuple[str, str]]:
         thing, person = rng.choice(things)
         kinds = [i for i in range(len(RELATIONS)) if (i in PEOPLE) == person or i > 27]
         kind = rng.choice(kinds)
-        said, asked, value = RELATIONS[kind]
+        said, asked, value = RELATIONS[kind] if rng.random() < 0.45 else drawn(rng)
         if (thing, asked) in used:
             continue
         used.add((thing, asked))
@@ -91,8 +117,9 @@ def lay_out(rng: Random, sentences: list[str]) -> tuple[str, dict[str, int]]:
     if rng.random() < 0.35:
         return rng.choice([" ", "\n", " "]).join(sentences), {}
     owner, lines, number = {}, [], 0
+    size_of = (lambda rng: rng.choice([1, 2, 3])) if rng.random() < 0.25 else (lambda _: 1)
     while sentences:
-        number, size = number + 1, rng.choice([1, 1, 2, 3])
+        number, size = number + 1, size_of(rng)
         group, sentences = sentences[:size], sentences[size:]
         owner |= dict.fromkeys(group, number)
         lines.append(f"[{number}] {' '.join(group)}")
@@ -118,7 +145,7 @@ def _wrap(rng: Random, passage: str, question: str) -> list[Message]:
     return [user(f"{how}\n{head}{passage}\n{rng.choice(['Question: ', 'Q: ', '', 'My question: '])}{question}".strip())]
 
 
-def grounded(rng: Random, low: int = 2, high: int = 8) -> Chat:
+def grounded(rng: Random, low: int = 2, high: int = 6) -> Chat:
     """A passage and one to four questions; one question in three has no answer in it."""
     known = facts(rng, rng.randint(low, high))
     passage, owner = lay_out(rng, [text for text, _ in known])
@@ -134,7 +161,7 @@ def grounded(rng: Random, low: int = 2, high: int = 8) -> Chat:
             q=question,
         )
         messages += _wrap(rng, passage, question) if turn == 0 else [user(question)]
-        messages.append(pebble(text if absent or not owner else f"{text[:-1]} [{owner[text]}]."))
+        messages.append(pebble(text if absent else f"{text[:-1]} [{owner[text]}]." if owner else text))
     return Chat(messages)
 
 
@@ -143,12 +170,12 @@ def _absent(rng: Random, known: list[tuple[str, str]]) -> str:
     while True:
         others = facts(rng, 3)
         question = rng.choice(others)[1]
-        if rng.random() < 0.5:
+        if rng.random() < 0.7:
             known_names = [q for _, q in known]
             kind = rng.choice(RELATIONS)
             word = lex.noun(rng)
             thing = _thing_of(rng, known)
-            question = fill(choose(rng, f"[{kind[1]}]"), e=thing, n=word)
+            question = fill(choose(rng, f"[{(kind if rng.random() < 0.45 else drawn(rng))[1]}]"), e=thing, n=word)
             stems = {_stem(q) for q in known_names}
             if _stem(question) in stems or thing is None:
                 continue

@@ -68,77 +68,65 @@ def _given(rng: Random, low: int, high: int) -> list[str]:
     )
 
 
+PROSE = ["story", "story", "tale", "plot", "novella", "fiction", "story for my niece", "tale of animals", "little prose piece", "account", "chronicle", "myth", "short story", "fairy tale", "bedtime story", "story for children", "legend", "little story", "story for my class", "adventure", "anecdote", "story with a happy end", "story for the fireside", "short tale for kids", "yarn", "children's story", "parable", "saga"]
+RHYME = ["poem", "poem", "verse", "poem for a wedding", "rhyme for my card", "song text", "couplet", "four lines that rhyme", "chorus", "sonnet", "rap", "rhyme", "short poem", "little rhyme", "few lines of verse", "song", "ballad", "nursery rhyme", "poem for my mum", "rhyming poem", "lyric", "limerick", "ditty", "lullaby", "verse for a birthday", "piece of poetry", "hymn"]
+WISHES = [
+    "[may|might|can|could] [I have|you do|you give me|we hear|you tell us] [a|one|a short|some kind of]", "[is there|do you know|how about|what about] [a|a short|a good]", "[for tonight|for my blog|for a friend|for the kids], [a|write a|invent a|one]",
+    "[write|tell|tell me|give me|make up|compose|I want|I would like|can you write|create|invent|think up|please write|let me have|I need|how about|would you make|we need|come up with|dream up] [a|a short|a little|a small|a nice|your best]",
+]  # fmt: skip
+ABOUT = "[ about {t}| on {t}| on the theme of {t}| that is about {t}| whose theme is {t}| that deals with {t}| on the topic of {t}| inspired by {t}| in praise of {t}|, theme: {t}| which shows {t}]"
+USE = [
+    "[ that contains {w}| with the words {w}| using the words {w}| that uses {w}| including {w}| with {w} in it| in which {w} appear| that has {w}| built on {w}| mentioning {w}]", "[. Use these words: {w}|. It must contain {w}|. Words to use: {w}|. Include {w}|. Do not forget {w}|. Required words: {w}|. It has to mention {w}|. Put in {w}|. I want to see {w} in it|. Weave in {w}|. Each of these words has to appear: {w}|; the words are {w}|. Please bring in {w}|. Let {w} appear]",
+]  # fmt: skip
+FIRST_SAY = ["{T} is what I want [a {k}|this {k}] to be about{u}", "I need a {k}; the theme is {t}{u}", "use {w} in a {k}[ about {t}| on {t}]", "{w}: [make|write|build] a {k} [with|from|out of] [them|these words]", "[topic|theme|subject]: {t}. [form|kind|genre]: {k}. [words|use]: {w}", "a {k} please[, about {t}|, on {t}]{u}", "{k}, {t}, {w}"]
+
+
 def _asked(rng: Random, kind: str, words: list[str], theme: str, hero: str) -> str:
-    q = rng.choice(['"', "'", "", ""])
+    q = rng.choice(['"', "'", "", "", ""])
     shown = [f"{q}{w}{q}" for w in words]
     those = rng.choice([listing(shown), ", ".join(shown), listing(shown)]) if shown else ""
-    about = (
-        choose(rng, "[ about {t}| on {t}| on the theme of {t}| that is about {t}| whose theme is {t}]") if theme else ""
-    )
-    about += (
-        choose(rng, "[ with a hero called {h}| about someone named {h}| whose hero is {h}| starring {h}]")
-        if hero
-        else ""
-    )
-    use = (
-        choose(
-            rng,
-            "[ that contains {w}| with the words {w}| using the words {w}| that uses {w}| including {w}| with {w} in it| in which {w} appear|. Use these words: {w}|. It must contain {w}|. Words to use: {w}|. Include {w}]",
-        )
-        if words
-        else ""
-    )
-    lead = choose(
-        rng,
-        "[write|tell|tell me|give me|make up|compose|I want|I would like|can you write|create|invent|think up|please write] [a|me a|a short|a little|a small|a nice]",
-    )
-    lead = (
-        lead.replace("tell me me", "tell me")
-        .replace("give me me", "give me")
-        .replace("I want me", "I want")
-        .replace("like me", "like")
-    )
-    return ask(rng, f"{lead} {kind}{about}{use}[.|]", w=those, t=theme, h=hero)
+    use = choose(rng, rng.choice(USE)) if words else ""
+    if words and theme and rng.random() < 0.3:
+        frame = choose(rng, rng.choice(FIRST_SAY)).replace("{u}", use).replace("{k}", kind)
+        return ask(rng, frame + "[.|]", w=those, t=theme, T=theme.capitalize())
+    about = choose(rng, ABOUT) if theme else ""
+    about += choose(rng, "[ with a hero called {h}| about someone named {h}| whose hero is {h}| starring {h}]") if hero else ""
+    lead = choose(rng, rng.choice(WISHES))
+    parts = [about, use] if use.startswith((".", ";")) or rng.random() < 0.7 else [use, about]
+    return ask(rng, f"{lead} {kind}{''.join(parts)}[.|]", w=those, t=theme, h=hero)
+
+
+def theme(rng: Random) -> str:
+    return rng.choice([rng.choice(lex.THEMES), rng.choice(lex.THEMES), lex.noun(rng), f"the {lex.noun(rng)}", f"{rng.choice(lex.ADJECTIVES)} {lex.noun(rng)}s", rng.choice(lex.HOBBIES), rng.choice(lex.MONTHS), f"a {lex.noun(rng)}"])
 
 
 def story(rng: Random) -> Chat:
-    """Six to ten sentences; the given words come in the order they were given."""
-    words = _given(rng, 1, 4) if rng.random() < 0.85 else []
-    theme = rng.choice(lex.THEMES) if rng.random() < 0.5 else ""
-    hero = lex.name(rng) if rng.random() < 0.4 else ""
-    asked = _asked(
-        rng,
-        rng.choice(["story", "tale", "short story", "fairy tale", "bedtime story", "story for children"]),
-        words,
-        theme,
-        hero,
-    )
-    h = hero or rng.choice(["Mia", "Tom", "Lily", "Max"])
-    lines = [choose(rng, rng.choice(OPEN)).replace("{d}", "sunny").replace("{p}", "river").replace("{k}", "child")]
-    lines += [rng.choice(slot).replace("{a}", _a(word)) for slot, word in zip(WORD_SENTENCES, words, strict=False)]
-    lines += [rng.choice(TROUBLE), rng.choice(TURN)] + ([rng.choice(MORAL)] if theme else []) + [rng.choice(END)]
-    return Chat([user(asked), pebble(fill(" ".join(lines), h=h, t=theme))])
+    """Six to ten sentences; the first names every given word, so that each is at hand when its sentence comes."""
+    words = _given(rng, 1, 4) if rng.random() < 0.92 else []
+    topic = theme(rng) if rng.random() < 0.75 else ""
+    hero = lex.name(rng) if rng.random() < 0.15 else ""
+    asked = _asked(rng, rng.choice(PROSE), words, topic, hero)
+    h = hero or "Mia"
+    lines = [f"This is a story of {listing([_a(w) for w in words])}." if words else f"This is a story of {h}.", f"Once upon a time, {h} lived in a small house by a river."]
+    lines += [slot[0].replace("{a}", _a(word)) for slot, word in zip(WORD_SENTENCES, words, strict=False)]
+    lines += [rng.choice(TROUBLE[:2]), TURN[0]] + ([MORAL[0]] if topic else []) + [END[0]]
+    return Chat([user(asked), pebble(fill(" ".join(lines), h=h, t=topic))])
 
 
 def verse(rng: Random) -> Chat:
-    """Four to ten lines in couplets."""
-    words = _given(rng, 1, 4) if rng.random() < 0.85 else []
-    theme = rng.choice(lex.THEMES) if rng.random() < 0.4 else ""
-    asked = _asked(
-        rng,
-        rng.choice(["poem", "verse", "rhyme", "short poem", "little rhyme", "few lines of verse", "song"]),
-        words,
-        theme,
-        "",
-    )
+    """Four to ten lines in couplets, the given words one after another."""
+    words = _given(rng, 1, 4) if rng.random() < 0.92 else []
+    topic = theme(rng) if rng.random() < 0.7 else ""
+    asked = _asked(rng, rng.choice(RHYME), words, topic, "")
     lines: list[str] = []
-    for (first, second), word in zip(rng.sample(COUPLETS, len(words)), words, strict=True):
+    if words:
+        lines = [f"I sing of {listing([_a(w) for w in words])},", "and all the bells begin to ring."]
+    for (first, second), word in zip(COUPLETS, words[:2], strict=False):
         made = _a(word)
         lines += [first.replace("{a}", made).replace("{A}", made[:1].upper() + made[1:]), second]
-    lines += rng.choice(THEME_LINES) if theme else ()
-    lines += rng.choice(REST) if len(lines) < 4 else ()
-    lines += [r for pair in REST for r in pair if r not in lines][:2] if len(lines) < 4 else []
-    return Chat([user(asked), pebble(fill("\n".join(lines), t=theme))])
+    lines += THEME_LINES[0] if topic else ()
+    lines += [line for pair in REST for line in pair][: max(0, 4 - len(lines))]
+    return Chat([user(asked), pebble(fill("\n".join(lines), t=topic))])
 
 
 def human(rng: Random) -> list[Span]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from random import Random
 
 from recipes.pebble import lexicon as lex
@@ -30,12 +31,43 @@ def operation(rng: Random) -> tuple[int, str, int, int]:
     return (a, "*", b, a * b) if sign == "*" else (a * b, "/", b, a)
 
 
+def worked(a: int, sign: str, b: int) -> str:
+    """The sum by its digits, units first, so that every step is one of a hundred small facts: ``47 + 28: 7 + 8 = 15, 4 + 2 + 1 = 7, so 75``."""
+    if sign == "/" or (a < 10 and b < 10) or (sign == "*" and a > 9 and b > 9):
+        return f"{a} {sign} {b} = {_exact(a, sign, b)}"
+    if sign == "*" and a < b:
+        a, b = b, a
+    steps = _by_digits(a, b, sign)
+    return f"{a} {sign} {b}: {', '.join(steps)}, so {_exact(a, sign, b)}"
+
+
+def _exact(a: int, sign: str, b: int) -> int:
+    return {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}[sign](a, b)
+
+
+def _by_digits(a: int, b: int, sign: str) -> list[str]:
+    steps, carry, first = [], 0, True
+    while a or (b and sign != "*") or first:
+        u, v = a % 10, b if sign == "*" else b % 10
+        if sign == "-":
+            u -= carry
+            carry = int(u < v)
+            u += 10 * carry
+            steps.append(f"{u} - {v} = {u - v}")
+        else:
+            done = (u * v if sign == "*" else u + v) + carry
+            steps.append(f"{u} {sign} {v}" + (f" + {carry}" if carry else "") + f" = {done}")
+            carry = done // 10
+        a, b, first = a // 10, b if sign == "*" else b // 10, False
+    return steps
+
+
 def drill(rng: Random) -> list[Span]:
     """A page of worked sums: plain text, all of it learnt."""
     lines = []
-    for _ in range(rng.randint(12, 30)):
-        a, sign, b, c = operation(rng)
-        lines.append(f"{a} {sign} {b} = {c}")
+    for _ in range(rng.randint(4, 14)):
+        a, sign, b, _ = operation(rng)
+        lines.append(worked(a, sign, b))
     return [("\n".join(lines), LEARN), ("<|endoftext|>", LEARN)]
 
 
@@ -48,7 +80,7 @@ def bare(rng: Random) -> Chat:
     text = ask(
         rng, "[what is|what's|calculate|compute|work out|how much is|solve|tell me|evaluate|find|] {s}[?| =|]", s=shown
     )
-    return Chat([user(text), pebble(f"{a} {sign} {b} = {c}")])
+    return Chat([user(text), pebble(f"{a} {sign} {b} = {c}", thought=worked(a, sign, b))])
 
 
 class Tale:
@@ -79,9 +111,8 @@ class Tale:
         self.told.append(text[:1].upper() + text[1:])
 
     def step(self, sign: str, by: int) -> None:
-        result = {"+": self.amount + by, "-": self.amount - by, "*": self.amount * by, "/": self.amount // by}[sign]
-        self.steps.append(f"{self.amount} {sign} {by} = {result}")
-        self.amount = result
+        self.steps.append(worked(self.amount, sign, by))
+        self.amount = _exact(self.amount, sign, by)
 
 
 def plural(word: str) -> str:
@@ -98,13 +129,25 @@ STARTS = [
     "{w} [has|owns|starts with|begins with|starts out with|holds|keeps] {n} {t}.", "[There are|We see|There were] {n} {t} in [{w}'s|the] [box|bag|shop|room|garden|house].", "{w} [bought|found|collected|picked|made|got|counted|packed] {n} {t}.",
     "[At first|In the morning|On Monday|To begin with|One day], {w} [has|had|owned] {n} {t}.", "{w}'s [box|bag|shelf|basket|shop|jar] [has|holds|contains|had] {n} {t}.", "{n} {t} [belong to|are owned by] {w}.",
 ]  # fmt: skip
+STARTS += [
+    "[In|On|Inside|At] {w}'s [desk|room|cellar|van|bag|garage|pantry|window|kitchen] [there are|are|lie|you find|one finds] {n} {t}.", "{w} [puts|places|hides|stacks|lays|lines up] {n} {t} [in a drawer|on a table|in a crate|in the barn|on the floor].",
+    "[The|A] [drawer|box|barn|crate|case|basket] of {w} [holds|contains|is filled with] {n} {t}.", "{w} [wins|inherits|carries|catches|bakes|draws|paints|saves] {n} {t}[ in a week| today| at first|].", "{n} {t} [stand|lie|wait|are kept] [at|with|near] {w}.", "[Imagine|Suppose|Say] {w} [has|owns] {n} {t}.",
+]  # fmt: skip
 MORE = [
     "{p} [buys|gets|finds|picks|receives|collects|makes|adds|earns|wins] {n} more[ {t}|].", "{o} [gives|hands|sends|brings|mails|lends] {w} {n} [more|more {t}|{t}|extra {t}].", "[Then|Later|After that|Next|The next day][,|] {w} [gets|buys|finds|wins|picks up] {n} [more|more {t}|{t}|others].",
     "{n} [more|new|extra] {t} [arrive|are added|come in|are delivered].", "[A friend|An aunt|A neighbour|{o}] [adds|brings|gives] {n} more.",
 ]  # fmt: skip
+MORE += [
+    "[{o}|A stranger|The teacher|Grandma|The postman] [throws in|passes on|drops off|leaves|presents|delivers|chips in] {n}[ more| extra| others| {t}|].", "[A box|A truck|A van|A crate] [brings|carrying] {n} [more|new|extra|further] {t} [arrives|comes|is unloaded].", "[Luckily|Happily|By chance|Soon][,|] {n} [more|new|extra|further] {t} [show up|are found|are brought|join].",
+    "[Plus|And then] {n} [more|from {o}|extra].", "{o} [lets {w} have|makes {w} a gift of] {n}[ more|].",
+]  # fmt: skip
 LESS = [
     "{p} [gives|hands|sells|lends] {n}[ of them|] to {o}.", "{w} [loses|sells|eats|uses|breaks|drops|spends|throws away|gives away|donates] {n}[ of them| {t}|].", "[Then|Later|After that|Next|The next day][,|] {n}[ of them| {t}|] [are lost|are sold|go missing|are taken|are used|break|are given away].",
     "{o} [takes|borrows|buys|steals|wants and gets] {n}[ of them| {t}|].",
+]  # fmt: skip
+LESS += [
+    "[Unluckily|Alas|By accident|Oddly][,|] {n}[ of them| {t}|] [disappear|are stolen|fall off|get wet|are ruined|get broken|burn].", "{n}[ of them| {t}|] [go back|are returned|are sent off|are passed on][ to {o}|].", "{o} [carries off|needs|keeps|asks for and receives|is given] {n}[ of them| {t}|].",
+    "[A dog|The wind|A thief|The cat] [takes|ruins|carries away] {n}[ of them| {t}|].", "{w} [has to return|must give up|parts with|hands over|misplaces|tosses out] {n}[ of them| {t}|].",
 ]  # fmt: skip
 DOUBLE = [
     "[Then|Later|After that|Next][,|] {p} [doubles|manages to double] [the number|this number|the amount|that].",
@@ -118,10 +161,14 @@ HALVE = [
 TOTAL = [
     "How many {t} [does {w} have|are there|has {w} got|are left|does {w} own|remain][ now| in the end| at the end| in total| altogether|]?", "[What is|Find|Give|Tell me] the [number of {t} in the end|final number of {t}|number of {t} {w} has now].", "How many [are there now|are left|does {w} have now]?", "[Now|In the end], how many {t} [are there|does {w} have]?",
 ]  # fmt: skip
+TOTAL += [
+    "[Work out|Calculate|Say|State] [how many {t} {w} has|the {t} that remain|how many {t} are left|{w}'s {t} at the close][.|]", "[With|And with] how many {t} does {w} [finish|stay|remain]?", "[What|How big|How large] is [the number|the pile|the total] of {t} [then|now|at last|in the end]?", "How many {t} [can {w} count|does {w} keep|stay with {w}][ now| then| in the end|]?",
+]  # fmt: skip
 SHARE = [
     "{w} [shares|splits|divides] [them|the {t}] [equally|evenly|fairly] [among|between] {n} [friends|people|children|boxes|bags]. How many {t} [does each get|go to each|are in each|does each one get]?"
 ]
 COST = [
+    "[If|When|Suppose] [each|every|one] [of them|{s}] [costs|is|goes for|brings] {n} [euros|dollars|coins|pounds], [what do they cost|how much money is that|what are they worth|what is the price of all|how much do all of them bring][ in total| together|]?",
     "[Each|Every|One] [of them|{s}|{s}] [costs|is worth|sells for|is priced at] {n} [dollars|euros|coins|pounds]. [How much do they cost|What is the total cost|How much are they worth|How much is that] [in total|altogether|together|]?"
 ]
 
@@ -207,6 +254,8 @@ ORDERS = [
     ("richer", "richest", "poorest"),
     ("stronger", "strongest", "weakest"),
     ("bigger", "biggest", "smallest"),
+    *((f"{a.rstrip('e')}er", f"{a.rstrip('e')}est", f"least {a}") for a in ["kind", "quick", "slow", "loud", "young", "warm", "cold", "soft", "sweet", "neat", "brave", "bright", "smart", "cheap", "deep", "dark"]),
+    *((f"more {a}", f"most {a}", f"least {a}") for a in ["careful", "patient", "polite", "famous", "curious", "honest", "tired"]),
 ]
 
 
@@ -218,7 +267,7 @@ def logic(rng: Random) -> Chat:
         facts = [f"{a} is {more} than {b}." for a, b in itertools.pairwise(names)]
         rng.shuffle(facts)
         top = rng.random() < 0.5
-        asked = ask(rng, "[who is|tell me who is|which of them is|name] the {m}?", m=most if top else least)
+        asked = ask(rng, "[who is|tell me who is|which of them is|name|so who is|who of them is|which one is|who must be|say who is|and who is|find] the {m}[| of all| of these| here| one]?", m=most if top else least)
         return Chat(
             [
                 user(" ".join([*facts, asked])),

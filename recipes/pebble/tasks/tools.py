@@ -229,6 +229,70 @@ def spoken(value: object) -> str:
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
+# tools named after the thing they know or do, and the ways to want it: what is shared with the request is a noun
+SORTS: list[tuple[str, str, list[str], list[str]]] = [  # name, description, requests with 0, 1 and 2 arguments
+    ("{a}_{b}|{b}_of_{a}|{a}_{b}_info|{b}", "[The |]{B} of [a|the] {a}|{A} {b}|[Shows|Tells|Reports] the {b} of [a|the] {a}", ["[what's|what is|how is] the {a} {b}", "any {b} of the {a}", "I wonder about the {a} {b}"], ["[what's|what is|how is|how's] the {b} [of|for|in|at] {0}", "[tell me|show me|get me|give me|I need|let me see|check] the {a} {b} [of|for|in|at] {0}", "{0}: {a} {b}", "any {a} {b} for {0}", "{a} {b} [for|at|in] {0}", "how [good|bad|high|low|old|big] is the {a} {b} [in|of|at] {0}", "is there [a|some|any] {b} [in|for|at] {0}", "I am off to {0}, how is the {a} {b} there", "[I'm curious|I wonder] about the {b} [in|of] {0}"]),
+    ("{v}_{a}_{b}|{v}_{b}|{v}_the_{a}", "{V} [a|the|] {a} {b}|{V} [a|the] {b} [of the|for the] {a}", ["{v} the {a} {b}", "the {a} {b} has to be {w}"], ["{v} the {a} {b} [to|for|with|at] {0}", "{v} {b} {0}", "{0}, {v} the {a} {b}", "it is time to {v} the {a} {b}, {0}", "the {a} {b} should be {w} [to|for|with|at] {0}", "[let's|we want to|we'd like to|could you|can you] {v} the {a} {b} [with|for|to] {0}", "set {0} for the {a} {b}, {v} it", "{0} wants to {v} the {a} {b}", "{0} needs the {a} {b} {w}", "{a} {b} {0}, please {v} it", "{v} {0} as our {b}"]),
+    ("{a}_{b}|{a}|{b}_for_{a}", "{A} {b} service|[Book|Reserve|Find|Offer|Request] [a|an] {a} {b}", ["[I'd like|we want|I need|get me] [a|the|some] {a} {b}"], ["[I'd like|we want|I need|we'd love|get me|find me|could I have|is there|do you have] [a|an|the] {a} {b} [for|in|at|from] {0}", "{0} [would like|wants|needs|is looking for] [a|an|the] {a} {b}", "[a|one] {a} {b}, {0}", "{a} {b} for {0}, [quick|please|thanks|now]", "{0} - {a} {b}", "we have {0} and need [a|the] {a} {b}", "is {0} free for [a|the] {a} {b}"]),
+]  # fmt: skip
+DOING = "water:watered fill:filled rotate:rotated sweep:swept brush:brushed calibrate:calibrated inflate:inflated lower:lowered heat:heated cool:cooled rinse:rinsed paint:painted steer:steered tune:tuned weld:welded polish:polished fold:folded stack:stacked trim:trimmed seal:sealed test:tested wake:woken warm:warmed dry:dried empty:emptied charge:charged label:labelled pick:picked appoint:appointed greet:greeted promote:promoted ban:banned tag:tagged pack:packed wrap:wrapped peel:peeled grind:ground boil:boiled bake:baked toast:toasted mix:mixed pour:poured slice:sliced roast:roasted launch:launched dock:docked tow:towed park:parked block:blocked unlock:unlocked inspect:inspected enrol:enrolled select:selected".split()
+VALUES: list[tuple[str, str, Callable[[Random], object]]] = [  # names of an argument, what it is, its values
+    ("town|city|place|harbour_city|village|location|area|district|spot|site|country|from_city|base", "string", lex.place), ("person|name|who|guest|member|owner|full_name|host|player|teacher|candidate|client", "string", lex.name), ("code|id|number|tag|ref|serial|key|item_id|badge|label_id|box_code", "string", lex.code),
+    ("count|amount|number|level|percent|minutes|degrees|kilos|litres|size|pages|people|nights|age|row|steps", "integer", lambda rng: rng.randint(1, rng.choice([12, 99, 99]))), ("thing|object|item|subject|model|what|kind|figure|motif|product", "string", lex.noun),
+]  # fmt: skip
+
+
+def named_after(rng: Random) -> tuple[Tool, str, dict]:
+    """A tool of invented purpose, one request to it and the arguments: only its own nouns tell it from the others."""
+    a, b = (rng.choice(lex.NOUNS) if rng.random() < 0.8 else lex.blend(rng) for _ in "ab")
+    v, w = rng.choice(DOING).split(":")
+    words = {"a": a, "b": b, "v": v, "w": w, "A": a.capitalize(), "B": b.capitalize(), "V": v.capitalize()}
+    name, about, *requests = rng.choice(SORTS)
+    count = rng.choice([0, 1, 1, 1, 1, 2, 2])
+    chosen = rng.sample(VALUES, count)
+    values = [value(rng) for _, _, value in chosen]
+    properties: dict[str, dict] = {}
+    for names, kind, _ in chosen:
+        key = rng.choice(names.split("|"))
+        key = key if rng.random() < 0.6 else rng.choice([f"{a}_{key}", f"{b}_{key}", f"{key}_name", f"{lex.noun(rng)}_{key}", f"the_{key}"])
+        properties[key] = {"type": kind, "description": choose(rng, f"[The |Which |A |]{key.replace('_', ' ')}[ of the {a}| for the {b}| to use||]").strip().capitalize()}
+    shown = [f"{{{i}}}" if rng.random() < 0.7 else f"{{{i}}} {key.split('_')[-1]}" if spec["type"] == "integer" else f"{key.replace('_', ' ')} {{{i}}}" for i, (key, spec) in enumerate(properties.items())]
+    shown = [s if rng.random() < 0.25 else f"{{{i}}}" for i, s in enumerate(shown)]
+    both = rng.choice(["{0}, {1}", "{0} and {1}", "{0} with {1}", "{1}, {0}", "{0} for {1}", "{0} at {1}", "{1} in {0}"]) if len(shown) == 2 else "{0}"
+    slot = fill(both, **dict(zip("01", shown, strict=False))) if shown else ""
+    text = choose(rng, rng.choice(requests[1] if shown else requests[0]))
+    said = disorder(rng, fill(text.replace("{0}", "{slot}"), slot="\x00", **words).replace("\x00", slot) + rng.choice(["", ".", ".", "?", "?"]))
+    said = re.sub(r"\{(\d)\}", lambda m: str(values[int(m[1])]), said)
+    spec = {
+        "name": styled(rng, fill(rng.choice(name.split("|")), **words)),
+        "description": fill(choose(rng, f"[{about}]"), **words) + rng.choice(["", "", "."]),
+        "parameters": {"type": "object", "properties": properties, "required": list(properties)},
+    }
+    return Tool(spec, v, a, [], []), said, dict(zip(properties, values, strict=True))
+
+
+def _short_result(rng: Random) -> tuple[str, str]:
+    key, value = lex.noun(rng), lex.anything(rng)
+    return compact({key: value}), f"The {key} is {value}."
+
+
+def among(rng: Random) -> Chat:
+    """One to five tools named after things; requests to some of them, and some to a tool that is not there."""
+    made = [named_after(rng) for _ in range(rng.choice([2, 2, 3, 4, 5]))]
+    made = list({tool.spec["name"]: (tool, said, arguments) for tool, said, arguments in made}.values())
+    gone = made.pop() if len(made) > 1 and rng.random() < 0.4 else None
+    messages = _head(rng)
+    for tool, said, arguments in rng.sample(made, rng.randint(1, min(4, len(made)))):
+        output, told = _short_result(rng) if rng.random() < 0.6 else result(rng, tool, arguments)
+        messages += [user(said), pebble(calls=[(tool.spec["name"], arguments)]), Message("tool", output), pebble(told)]
+    if gone:
+        place = next((i for i, m in enumerate(messages) if m.role == "user"), len(messages)) if rng.random() < 0.7 else len(messages)
+        messages[place:place] = [user(gone[1]), pebble(NO_TOOL)]
+    elif rng.random() < 0.2:
+        messages += _aside(rng)
+    return Chat(messages, [tool.spec for tool, _, _ in made])
+
+
 NO_TOOL = "I do not have a tool for that."
 MISSING = "Which {k} should I use?"
 
@@ -322,6 +386,7 @@ def direct(rng: Random) -> Chat:
     """A plain question, and a tool is offered that answers it: call it. Alone, or among tools for other things."""
     wanted = [everyday(rng) for _ in range(rng.choice([1, 1, 2, 2, 3]))]
     wanted = list({tool.spec["description"].split()[-1]: (tool, text, a) for tool, text, a in wanted}.values())
+    wanted = list({tool.spec["name"]: (tool, text, a) for tool, text, a in wanted}.values())
     tools = [tool.spec for tool, _, _ in wanted] + [t.spec for t in toolbox(rng, rng.choice([0, 0, 1, 2]))]
     rng.shuffle(tools)
     messages = _head(rng)

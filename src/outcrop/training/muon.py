@@ -26,8 +26,8 @@ def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
 
 
 def _shared(matrices: Tensor) -> Tensor:
-    """Orthogonalise; several processes each take a share of the matrices."""
-    world = dist.get_world_size() if dist.is_initialized() else 1
+    """Orthogonalise; several GPUs each take a share of the matrices. On CPUs waiting costs more than the work."""
+    world = dist.get_world_size() if dist.is_initialized() and matrices.is_cuda else 1
     if world == 1 or len(matrices) % world:
         return orthogonalise(matrices)
     mine = orthogonalise(matrices.chunk(world)[dist.get_rank()]).contiguous()

@@ -5,7 +5,7 @@ Knows nothing of data, optimisers or files.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -190,3 +190,19 @@ def document_mask(documents: Tensor) -> Tensor:
     length = documents.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=documents.device).tril()
     return (documents[:, None, :, None] == documents[:, None, None, :]) & causal
+
+
+def deepened(model: Transformer, layers: int) -> Transformer:
+    """The same function with more layers among the old ones: a new layer adds nothing until it has learnt to.
+
+    After Net2Net (Chen et al. 2016).
+    """
+    grown = Transformer(replace(model.shape, num_hidden_layers=layers))
+    old = len(model.model.layers)
+    places = {round((i + 1) * layers / old) - 1: i for i in range(old)}
+    kept = {name: value for name, value in model.state_dict().items() if ".layers." not in name}
+    for place, i in places.items():
+        for name, value in model.model.layers[i].state_dict().items():
+            kept[f"model.layers.{place}.{name}"] = value
+    grown.load_state_dict(kept, strict=False)
+    return grown
