@@ -25,7 +25,9 @@ from outcrop.pull import PullError
 from outcrop.store.records import Records
 
 from . import hub_server
+from .convert import bert_folder
 from .convert.folders import build
+from .tiny_bert import tiny_bert
 from .tiny_model import CHATML, tiny_gguf
 
 
@@ -287,3 +289,31 @@ def test_embedding_models_are_known_by_their_pooling(file: Path, monkeypatch: py
     monkeypatch.setattr(adding, "read_info", lambda _: info)
     model = adding.describe(file, Wish(id="acme.vectors"))
     assert (model.output_modalities, model.tools, model.streaming) == (("EMBEDDING",), False, False)
+
+
+async def test_embedding_models_and_rerankers_are_told_by_their_files(
+    catalog: Catalog, home: Path, tmp_path: Path
+) -> None:
+    embedder = await add(catalog, home, str(tiny_bert(tmp_path / "embedder.gguf")), Wish())
+    assert (embedder.task, embedder.family, embedder.context_length) == ("embedding", "titan_embed", 128)
+    reranker = await add(catalog, home, str(tiny_bert(tmp_path / "reranker.gguf", pooling=4)), Wish())
+    assert (reranker.task, reranker.family, reranker.output_modalities) == ("rerank", "cohere_rerank", ("TEXT",))
+    assert not any(model.tools or model.streaming for model in (embedder, reranker))
+    again = {model.id: model for model in await catalog.list()}
+    assert again[embedder.id].task == "embedding" and again[reranker.id].task == "rerank"
+
+
+async def test_a_folder_of_an_encoder_becomes_an_embedding_model(catalog: Catalog, home: Path, tmp_path: Path) -> None:
+    folder = bert_folder.build(tmp_path / "encoder")
+    model = await add(catalog, home, str(folder), Wish())
+    assert (model.task, model.context_length, Path(model.source).name) == ("embedding", 48, "encoder-F16.gguf")
+    longer = await add(catalog, home, str(folder), Wish(id="acme.longer-1", context=64))
+    assert longer.context_length == 64
+
+
+@pytest.mark.parametrize(
+    ("family", "task"), [("titan_embed", "embedding"), ("amazon_rerank", "rerank"), ("nova", "chat")]
+)
+async def test_a_server_is_for_what_its_family_says(catalog: Catalog, home: Path, family: str, task: str) -> None:
+    wish = Wish(id="acme.far-1", family=family, served_name="x", context=512, kind="vllm")
+    assert (await add(catalog, home, "http://127.0.0.1:1", wish)).task == task

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from outcrop.engines.gguf_info import read_info
+from outcrop.engines.gguf_info import read_info, read_vocabulary
 from tests.tiny_model import tiny_gguf
 
 
@@ -132,3 +132,22 @@ def test_a_big_vocabulary_is_passed_over_quickly(tmp_path):
     begin = time.process_time()
     read_info(path)
     assert time.process_time() - begin < 2
+
+
+def test_the_vocabulary_is_read_when_asked_for(model, tmp_path):
+    words = read_vocabulary(model)
+    assert len(words) == 269 and "<|im_start|>" in words and words[-1] == "</tool_call>"
+    cut = tmp_path / "cut.gguf"
+    whole = model.read_bytes()
+    for size in range(0, whole.index(b"</tool_call>", whole.index(b"tokenizer.ggml.tokens")), 251):
+        cut.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"cut\.gguf"):
+            read_vocabulary(cut)
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_vocabulary_is_a_value_error(tmp_path, body):
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(body.replace(struct.pack("<Q", 1) + b"a", struct.pack("<Q", 21) + b"tokenizer.ggml.tokens"))
+    with pytest.raises(ValueError, match=r"bad\.gguf"):
+        read_vocabulary(path)

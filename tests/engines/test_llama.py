@@ -27,3 +27,12 @@ def test_the_wheel_gets_every_setting():
 def test_the_traps_of_the_defaults_are_closed():
     params = parameters(options("m.gguf"))
     assert params.api_keys and params.cache_ram_mib < 8192 and not params.embedding
+
+
+def test_an_embedding_model_gets_a_batch_that_holds_its_longest_text():
+    given = options("m.gguf", pooling=1, batch=1024)
+    params = parameters(given)
+    assert (params.n_batch, params.n_ubatch, params.embedding) == (1024, 1024, True)
+    words = arguments(given)
+    assert words[words.index("--ubatch-size") + 1] == words[words.index("--batch-size") + 1] == "1024"
+    assert "--ubatch-size" not in arguments(options("m.gguf"))

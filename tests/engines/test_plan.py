@@ -62,3 +62,26 @@ def test_no_memory_at_all_is_arithmetic_too(free):
 def test_a_silent_file_gets_a_plan():
     made = plan(GgufInfo(Path("m"), MIB, 0, {}), Settings(), GIB)
     assert made.context == SHORTEST_CONTEXT and made.total <= GIB
+
+
+def encoder(**changes):
+    keys = {"context_length": 512, "block_count": 6, "attention.head_count": 12, "embedding_length": 384}
+    keys |= {"feed_forward_length": 1536, "attention.causal": False, "pooling_type": 1, **changes}
+    return GgufInfo(
+        Path("m"), 46 * MIB, 0, {"general.architecture": "bert", **{f"bert.{k}": v for k, v in keys.items()}}
+    )
+
+
+def test_an_encoder_keeps_no_cache_and_reads_a_text_whole():
+    made = plan(encoder(), Settings(), 16 * GIB)
+    assert (made.context, made.slots, made.pool, made.batch) == (512, 16, 16 * 512, 512)
+    assert not made.shared and made.prompt_cache == 0 and made.total < 256 * MIB
+
+
+@pytest.mark.parametrize("free", [0, 300 * MIB, GIB, 64 * GIB])
+def test_slots_of_a_causal_embedding_model_own_their_context_and_are_as_many_as_fit(free):
+    long = encoder(**{"context_length": 32768, "attention.causal": True, "pooling_type": 3})
+    made = plan(long, Settings(), free)
+    assert made.pool == made.slots * made.context and made.context == made.batch == 8192 and made.slots >= 1
+    assert made.slots == 1 or made.total <= free
+    assert plan(long, Settings(engine_context=16384), 64 * GIB).context == 16384
