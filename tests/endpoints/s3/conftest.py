@@ -54,10 +54,16 @@ class S3Client:
 
 
 def sign(
-    method: str, target: str, body: bytes, headers: dict[str, str], service: str = "s3", secret: str = SECRET
+    method: str,
+    target: str,
+    body: bytes,
+    headers: dict[str, str],
+    service: str = "s3",
+    secret: str = SECRET,
+    key: str = KEY,
 ) -> dict[str, str]:
     request = AWSRequest(method, f"http://{HOST}{target}", {"host": HOST, **headers}, body)
-    signer = S3SigV4Auth(Credentials(KEY, secret), service, "us-east-1")
+    signer = S3SigV4Auth(Credentials(key, secret), service, "us-east-1")
     if "x-amz-content-sha256" in headers:
         signer.payload = lambda request: headers["x-amz-content-sha256"]  # type: ignore[method-assign]
     signer.add_auth(request)
@@ -102,3 +108,12 @@ def code(answer: Answer) -> str:
     assert root.tag == "Error", answer.body
     assert root.findtext("RequestId") == answer.headers["x-amz-request-id"]
     return root.findtext("Code") or ""
+
+
+def inside(folder: Path) -> list[str]:
+    """Names in a folder, none where there is no folder."""
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]

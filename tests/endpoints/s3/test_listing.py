@@ -62,7 +62,11 @@ def test_pages_of_any_size_give_everything_once(keys: set[str], prefix: str, del
 async def test_a_page_of_none(s3: S3Client, bucket: Path) -> None:
     await s3("PUT", "/mine/a", b"x")
     answer = await s3("GET", "/mine?list-type=2&max-keys=0")
-    assert (texts(answer, "KeyCount"), texts(answer, "IsTruncated"), texts(answer, "Contents")) == (["0"], ["false"], [])
+    assert (texts(answer, "KeyCount"), texts(answer, "IsTruncated"), texts(answer, "Contents")) == (
+        ["0"],
+        ["false"],
+        [],
+    )
 
 
 async def test_both_versions_walk_a_bucket_page_by_page(s3: S3Client, bucket: Path) -> None:
@@ -100,7 +104,9 @@ async def test_buckets(s3: S3Client, bucket: Path) -> None:
         assert (await s3("PUT", f"/{name}")).status == 200
     assert code(await s3("PUT", "/b-one")) == "BucketAlreadyOwnedByYou"
     assert code(await s3("PUT", "/B_one")) == "InvalidBucketName"
-    elsewhere = b"<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>"
+    elsewhere = (
+        b"<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>"
+    )
     assert code(await s3("PUT", "/b-three", elsewhere)) == "InvalidLocationConstraint"
     assert (await s3("PUT", "/b-three", elsewhere.replace(b"eu-west-1", b"us-east-1"))).status == 200
     first = await s3("GET", "/?max-buckets=2&prefix=b-")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...store.folder import Folder
 from ...store.uploads import Uploads
 from .door import S3Door
+from .forward import Forward
 from .request import S3
 
 if TYPE_CHECKING:
@@ -18,4 +19,5 @@ if TYPE_CHECKING:
 
 def s3_door(services: Services) -> S3Door:
     folder = Folder(services.objects.root)
-    return S3Door(services, S3(services.settings, folder, Uploads(folder)))
+    forward = Forward(services.settings, folder) if services.settings.objects_url else None
+    return S3Door(services, S3(services.settings, folder, Uploads(folder)), forward)

@@ -23,6 +23,7 @@ from . import attributes, routes, shapes, xml
 from .body import Body
 from .caller import Callers, is_s3
 from .errors import S3Error, translated
+from .forward import Forward, passed_back
 from .operations import HANDLERS
 from .request import S3, Download, Request
 from .threads import blocking
@@ -48,10 +49,10 @@ class Target:
 
 
 class S3Door:
-    """Serves what is signed for S3, whatever its path."""
+    """Serves what is signed for S3, whatever its path: from the folder, or with `forward` by the store behind it."""
 
-    def __init__(self, services: Services, s3: S3) -> None:
-        self._services, self._s3 = services, s3
+    def __init__(self, services: Services, s3: S3, forward: Forward | None = None) -> None:
+        self._services, self._s3, self._forward = services, s3, forward
         self._callers = Callers(services.keys, services.settings)
 
     def serves(self, scope: Scope) -> bool:
@@ -77,6 +78,8 @@ class S3Door:
         name = routes.find(exchange.method, target.bucket, target.key, target.query, exchange.headers)
         call.operation = name or call.operation
         body = await self._identified(exchange, call, target)
+        if self._forward:
+            return await self._pass_on(exchange, self._forward, target, body)
         if name is None:
             raise S3Error("MethodNotAllowed", Method=exchange.method, ResourceType="OBJECT" if target.key else "BUCKET")
         if name not in HANDLERS:
@@ -127,6 +130,16 @@ class S3Door:
                 left -= len(piece)
                 await exchange.write(piece)
             await exchange.write(b"", more=False)
+
+    async def _pass_on(self, exchange: Exchange, forward: Forward, target: Target, body: Body) -> None:
+        answer = await forward.send(exchange.method, target.path, exchange.query, exchange.headers, body)
+        try:
+            await exchange.start(answer.status, passed_back(answer))
+            while piece := await blocking(answer.read, PIECE):
+                await exchange.write(piece)
+            await exchange.write(b"", more=False)
+        finally:
+            await blocking(answer.close)
 
     async def _refuse(self, exchange: Exchange, call: Call, raised: Exception) -> S3Error:
         error = translated(raised)
