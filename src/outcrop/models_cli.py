@@ -48,7 +48,8 @@ async def alias(catalog: Catalog, name: str, model_id: str) -> None:
 
 
 def _added(model: Model) -> str:
-    can = [word for word, able in (("tools", model.tools), ("reasoning", model.reasoning)) if able]
+    can = [] if model.task == "chat" else [model.task]
+    can += [word for word, able in (("tools", model.tools), ("reasoning", model.reasoning)) if able]
     can += [modality.lower() for modality in model.input_modalities if modality != "TEXT"]
     abilities = f" ({', '.join(can)})" if can else ""
     return f"{model.id} is served from {model.source}: {model.context_length} tokens of context{abilities}."
