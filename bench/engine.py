@@ -16,11 +16,11 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import aiohttp
-
 from outcrop import config
 from outcrop.engines import choice, engine, machine
+from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.engines.llama import Options
+from outcrop.engines.post import Client
 from outcrop.engines.process import EngineProcess
 
 SHAPE = {"width": 896, "layers": 24, "heads": 14, "kv_heads": 2, "feed_forward": 4864, "vocabulary": 151_936}
@@ -52,37 +52,44 @@ async def measure(model: Path, binary: str, threads: int, quick: bool) -> Result
         prompt_cache_mib=64, binary=binary,
     )  # fmt: skip
     process = await EngineProcess.start(engine.COMMAND, options.line(), 120, lambda _: None)
-    headers = {"Authorization": "Bearer bench"}
     try:
-        async with aiohttp.ClientSession(process.address, headers=headers, timeout=aiohttp.ClientTimeout(600)) as http:
-            return await _figures(http, 4 if quick else 1)
+        async with Client(600) as http:
+            return await _figures(
+                Asker(http, Endpoint(process.address, KINDS["llama"], key="bench")), 4 if quick else 1
+            )
     finally:
         await process.stop()
 
 
-async def _figures(http: aiohttp.ClientSession, divisor: int) -> Result:
-    await _complete(http, 16, 4)
-    cold = await _complete(http, 512 // divisor, 1)
-    long = await _complete(http, 16, 64 // divisor)
+async def _figures(engine: Asker, divisor: int) -> Result:
+    await engine.complete(16, 4)
+    cold = await engine.complete(512 // divisor, 1)
+    long = await engine.complete(16, 64 // divisor)
     prefix = PREFIX_TOKENS // divisor
-    await _complete(http, prefix, 1, salt=7)
+    await engine.complete(prefix, 1, salt=7)
     began = time.perf_counter()
-    await _complete(http, prefix, 1, salt=7, tail=[11, 12, 13])
+    await engine.complete(prefix, 1, salt=7, tail=(11, 12, 13))
     warm = (time.perf_counter() - began) * 1000
     each = 48 // divisor
     began = time.perf_counter()
-    await asyncio.gather(*(_complete(http, 16, each, salt=i) for i in range(16)))
+    await asyncio.gather(*(engine.complete(16, each, salt=i) for i in range(16)))
     streams = 16 * each / (time.perf_counter() - began)
     return Result(cold["prompt_per_second"], long["predicted_per_second"], streams, warm)
 
 
-async def _complete(http: aiohttp.ClientSession, prompt: int, answer: int, salt: int = 0, tail=()) -> dict:
-    """The engine's own timings of one completion; `salt` makes prompts that share no prefix."""
-    tokens = [300 + (salt * 7919 + i * i) % 50_000 for i in range(prompt)]
-    body = {"prompt": [*tokens, *tail], "n_predict": answer, "ignore_eos": True, "cache_prompt": True, "temperature": 0}
-    async with http.post("/completion", json=body) as reply:
-        reply.raise_for_status()
-        return (await reply.json())["timings"]
+@dataclass
+class Asker:
+    """One engine under measurement."""
+
+    http: Client
+    endpoint: Endpoint
+
+    async def complete(self, prompt: int, answer: int, salt: int = 0, tail: tuple[int, ...] = ()) -> dict:
+        """The engine's own timings of one completion; `salt` makes prompts that share no prefix."""
+        tokens = [300 + (salt * 7919 + i * i) % 50_000 for i in range(prompt)]
+        asked = {"prompt": [*tokens, *tail], "n_predict": answer}
+        more = {"ignore_eos": True, "cache_prompt": True, "temperature": 0}
+        return (await self.http.post(self.endpoint, "/completion", asked | more))["timings"]
 
 
 def model_file(folder: Path) -> Path:
