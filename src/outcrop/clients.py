@@ -95,13 +95,15 @@ client = OpenAI(base_url="{url}/openai/v1", api_key="{api_key}")"""),
     Client("openai-bedrock", "OpenAI SDK, BedrockOpenAI", "python", 'pip install "openai[bedrock]"', """\
 from openai import BedrockOpenAI
 client = BedrockOpenAI(base_url="{url}/openai/v1", aws_region="{region}",
-    aws_access_key_id="{access_key}", aws_secret_access_key="{secret_key}")"""),
-    Client("litellm", "LiteLLM", "python", "pip install litellm boto3", """\
+    aws_access_key_id="{access_key}", aws_secret_access_key="{secret_key}")""",
+        ("chat", "stream", "tool", "embed", "refused")),
+    Client("litellm", "LiteLLM", "python", "pip install litellm mcp boto3", """\
 import litellm
 outcrop = dict(api_base="{url}", aws_region_name="{region}",
     aws_access_key_id="{access_key}", aws_secret_access_key="{secret_key}")""",
         ("chat", "stream", "tool", "embed", "refused"), _CLAUDE + _EMBED,
-        f'`litellm.completion(model="bedrock/{CLAUDE}", messages=[...], **outcrop)`'),
+        f'`litellm.completion(model="bedrock/{CLAUDE}", messages=[...], **outcrop)`. LiteLLM 1.106 imports mcp when a '
+        "call has tools, and does not bring it."),
     Client("strands", "Strands Agents", "python", "pip install strands-agents", f"""\
 import boto3
 from strands.models import BedrockModel
@@ -110,8 +112,10 @@ model = BedrockModel(boto_session=keys, endpoint_url="{{url}}", model_id="{{mode
     Client("pydantic-ai", "Pydantic AI", "python", 'pip install "pydantic-ai-slim[bedrock]"', f"""\
 from pydantic_ai.models.bedrock import BedrockConverseModel
 from pydantic_ai.providers.bedrock import BedrockProvider
-model = BedrockConverseModel("{CLAUDE}", provider=BedrockProvider(base_url="{{url}}", {_PYTHON_KEYS}))""",
-        ids=_CLAUDE, note="Pydantic AI looks up in the model's id what the model can do."),
+provider = BedrockProvider(base_url="{{url}}", {_PYTHON_KEYS})
+model = BedrockConverseModel("{CLAUDE}", provider=provider)""",
+        ("chat", "stream", "tool", "embed", "refused"), _CLAUDE + _EMBED,
+        "Pydantic AI looks up in the model's id what the model can do."),
     Client("llama-index", "LlamaIndex, BedrockConverse", "python", "pip install llama-index-llms-bedrock-converse",
         f"""\
 from llama_index.llms.bedrock_converse import BedrockConverse
@@ -122,11 +126,16 @@ llm = BedrockConverse(model="{CLAUDE}", endpoint_url="{{url}}", {_PYTHON_KEYS})"
 {_BOTO3}
 from llama_index.embeddings.bedrock import BedrockEmbedding
 embedder = BedrockEmbedding(model_name="{EMBED}", client=client)""", ("embed", "refused"), _EMBED),
-    Client("instructor", "Instructor", "python", "pip install instructor boto3", f"""\
+    Client("instructor", "Instructor over Converse", "python", "pip install instructor boto3", f"""\
 import instructor
 {_BOTO3}
-extractor = instructor.from_bedrock(client)""", ("tool", "refused"),
-        note="Instructor turns a Pydantic class into a forced tool call; it has no free chat of its own."),
+extractor = instructor.from_bedrock(client)""", ("chat", "tool", "refused"),
+        note="Instructor cannot stream over Bedrock; over OpenAI's API it can."),
+    Client("instructor-openai", "Instructor over OpenAI's API", "python", "pip install instructor openai", """\
+import instructor
+from openai import OpenAI
+extractor = instructor.from_openai(OpenAI(base_url="{url}/openai/v1", api_key="{api_key}"))""",
+        ("chat", "stream", "partial", "tool", "refused")),
 )  # fmt: skip
 
 SHELL = (

@@ -29,6 +29,7 @@ RUN_S = 300
 ENVIRONMENT = {
     "aioboto3": "aioboto3",
     "instructor": "frameworks",
+    "instructor-openai": "frameworks",
     "litellm": "frameworks",
     "llama-index": "frameworks",
     "llama-index-embeddings": "frameworks",
@@ -63,7 +64,7 @@ MODELS = {"model": words.MODEL, "embedder": words.EMBEDDER}
 @pytest.fixture(scope="session")
 def told(server: Live, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """client name -> what its stages told. All clients that the session selected start at once, two at a time."""
-    names = {item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")}
+    names = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     folder = tmp_path_factory.mktemp("lines")
     with ThreadPoolExecutor(2) as pool:
         runs: dict[str, Future[Told]] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ ERRORS = {
     "aws-cli": "tests.clients.python.aws_cli.Failed",
     "aws-sdk-js": "ValidationException",
     "instructor": "instructor.v2.core.errors.InstructorRetryException",
+    "instructor-openai": "instructor.v2.core.errors.InstructorRetryException",
     "litellm": "litellm.exceptions.BadRequestError",
     "openai": "openai.NotFoundError",
     "openai-bedrock": "openai.NotFoundError",
@@ -34,31 +36,43 @@ ERRORS = {
 """The class of the client's own that a model that is not served raises; where not botocore's."""
 
 
-def check_chat(told: Any, all: Told) -> None:
+def check_chat(told: Any, told_all: Told) -> None:
     first, second = told
     assert words.NAME in first
     assert words.NAME in second, "the second answer does not know the first turn"
 
 
-def check_stream(told: Any, all: Told) -> None:
+def check_stream(told: Any, told_all: Told) -> None:
     assert len(told) > 3, "not a stream"
-    if "chat" in all:
-        assert "".join(told).strip() == all["chat"]["told"][0].strip(), "the stream says something else"
+    if "chat" in told_all:
+        assert "".join(told).strip() == told_all["chat"]["told"][0].strip(), "the stream says something else"
 
 
-def check_tool(told: Any, all: Told) -> None:
+def check_tool(told: Any, told_all: Told) -> None:
     assert told["name"] == words.TOOL
     assert told["input"] == {"city": words.CITY}
     assert "answer" not in told or str(words.RESULT["temperature_c"]) in told["answer"]
 
 
-def check_embed(told: Any, all: Told) -> None:
+def check_partial(told: Any, told_all: Told) -> None:
+    """The class fills piece by piece, and never otherwise than it ends."""
+    cities = [half["city"] or "" for half in told]
+    assert cities[-1] == words.CITY
+    assert len(set(cities)) > 2, "not piece by piece"
+    assert all_prefixes(cities)
+
+
+def all_prefixes(cities: list[str]) -> bool:
+    return all(later.startswith(earlier) for earlier, later in pairwise(cities))
+
+
+def check_embed(told: Any, told_all: Told) -> None:
     cat, kitten, rates = told
     assert len(cat) == len(kitten) == len(rates) > 100
     assert cosine(cat, kitten) > cosine(cat, rates) + 0.2
 
 
-def check_rerank(told: Any, all: Told) -> None:
+def check_rerank(told: Any, told_all: Told) -> None:
     assert told[0] == words.TEXTS[0]
     assert told[-1] == words.TEXTS[2]
 
@@ -71,6 +85,7 @@ CHECKS: dict[str, Callable[[Any, Told], None]] = {
     "chat": check_chat,
     "stream": check_stream,
     "tool": check_tool,
+    "partial": check_partial,
     "embed": check_embed,
     "rerank": check_rerank,
 }

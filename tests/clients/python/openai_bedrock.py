@@ -1,5 +1,5 @@
-"""BedrockOpenAI: chat completions, signed with a key pair."""
+"""BedrockOpenAI: chat completions and embeddings, signed with a key pair."""
 
-from tests.clients.python.openai import chat, refused, stream, tool
+from tests.clients.python.openai import chat, embed, refused, stream, tool
 
-__all__ = ["chat", "refused", "stream", "tool"]
+__all__ = ["chat", "embed", "refused", "stream", "tool"]

@@ -5,9 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic_ai import Agent
+from pydantic_ai.embeddings import Embedder
+from pydantic_ai.embeddings.bedrock import BedrockEmbeddingModel
 from pydantic_ai.models.bedrock import BedrockConverseModel
 
-from tests.clients.words import ASK_NAME, ASK_WEATHER, DESCRIPTION, HELLO, MAX_TOKENS, MISSING, RESULT, TOOL
+from tests.clients.words import (
+    ASK_NAME,
+    ASK_WEATHER,
+    DESCRIPTION,
+    HELLO,
+    MAX_TOKENS,
+    MISSING,
+    RESULT,
+    TEXTS,
+    TITAN,
+    TOOL,
+)
 
 SETTINGS: Any = {"temperature": 0, "max_tokens": MAX_TOKENS}
 
@@ -36,5 +49,12 @@ def tool(model: Any) -> dict[str, Any]:
     return {"name": TOOL if asked else None, "input": asked[0] if asked else None, "answer": answer}
 
 
-def refused(model: Any) -> None:
-    Agent(BedrockConverseModel(MISSING, provider=model._provider)).run_sync(HELLO)
+def embed(provider: Any) -> list[list[float]]:
+    """Two as documents, one as a query: both ways must land in one space."""
+    embedder = Embedder(BedrockEmbeddingModel(TITAN, provider=provider))
+    documents = embedder.embed_documents_sync(TEXTS[:2])
+    return [*documents.embeddings, *embedder.embed_query_sync(TEXTS[2]).embeddings]
+
+
+def refused(provider: Any) -> None:
+    Agent(BedrockConverseModel(MISSING, provider=provider)).run_sync(HELLO)

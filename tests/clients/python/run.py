@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-STAGES = ("chat", "stream", "tool", "embed", "rerank", "refused")
+STAGES = ("chat", "stream", "tool", "partial", "embed", "rerank", "refused")
 
 
 def main(module: str, lines: str) -> None:
