@@ -30,10 +30,10 @@ def converse(port: int, key: Secret, model: str, text: str, tokens: int, stream:
         body["additionalModelRequestFields"] = fields
     path = f"/model/{model}/converse{'-stream' if stream else ''}"
     data = json.dumps(body).encode()
-    return post(port, path, _signed(f"http://127.0.0.1:{port}{path}", data, key), data)
+    return post(port, path, signed(f"http://127.0.0.1:{port}{path}", data, key), data)
 
 
-def _signed(url: str, data: bytes, key: Secret) -> dict[str, str]:
+def signed(url: str, data: bytes, key: Secret) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "Boto3/1.44 (bench)"}
     request = AWSRequest("POST", url, headers=headers, data=data)
     SigV4Auth(Credentials(key.id, key.secret), "bedrock", "us-east-1").add_auth(request)

@@ -19,10 +19,9 @@ import orjson
 from ..turn import Block, Delta, Message, Reply
 from .openai_parts import (
     ADDITIONAL,
-    ENGINES,
+    At,
     add_fields,
     add_tools,
-    at,
     document,
     effort,
     fault,
@@ -46,13 +45,24 @@ from .openai_parts import (
 
 READ_HERE = frozenset(
     {"messages", "stop", "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort"}
-    | {"logprobs", "logit_bias", "temperature", "top_p", "top_logprobs", "max_tokens", "max_completion_tokens"}
+    | {
+        "modalities",
+        "logprobs",
+        "logit_bias",
+        "temperature",
+        "top_p",
+        "top_logprobs",
+        "max_tokens",
+        "max_completion_tokens",
+    }
 )
 IGNORED = frozenset(
     {"model", "n", "stream", "stream_options", "user", "metadata", "store", "service_tier", "safety_identifier"}
     | {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "verbosity", "prediction"}
 )
 """Keys that are somebody else's (the door's) or only a hint."""
+
+KNOWN = READ_HERE | IGNORED | ADDITIONAL
 
 REFUSED = {
     "audio": "this service answers in text",
@@ -68,14 +78,14 @@ REFUSED = {
 
 def read(body: dict[str, Any]) -> dict[str, Any]:
     """The JSON of the turn that `body` asks for. Raises ValidationException that names the parameter (`param`)."""
-    permit(body, READ_HERE | IGNORED | ENGINES | set(ADDITIONAL) | {"modalities"}, REFUSED)
+    permit(body, KNOWN, REFUSED)
     if body.get("modalities") not in (None, ["text"]):
         raise fault("#: modalities: this service answers in text", "modalities")
-    with at(""):
+    with At(""):
         given = body["messages"]
     turn = _conversation(given) | sampling(body, _limit(body))
     _add_tools(turn, body)
-    with at("response_format"):
+    with At("response_format"):
         turn |= output_config(body.get("response_format"), "json_schema")
     add_fields(turn, effort(body.get("reasoning_effort"), "reasoning_effort") | _logprobs(body))
     return turn
@@ -99,9 +109,9 @@ def _conversation(given: Any) -> dict[str, Any]:
     """messages and system: what is said to the model before anybody speaks is its system prompt. Where nobody else
     speaks at all it is what the model answers: chat templates need somebody to answer to."""
     messages: list[Message] = []
-    with at("messages"):
+    with At("messages"):
         for place, message in enumerate(given):
-            with at(f"messages[{place}]"):
+            with At(f"messages[{place}]"):
                 role, content = _message(message)
                 say(messages, role, content)
     if not messages:
@@ -174,11 +184,11 @@ ROLES: dict[str, tuple[str, Callable[[dict[str, Any]], list[Block]]]] = {
 
 def _add_tools(turn: dict[str, Any], body: dict[str, Any]) -> None:
     specs: list[dict[str, Any]] = []
-    with at("tools"):
+    with At("tools"):
         for place, tool in enumerate(body.get("tools") or ()):
-            with at(f"tools[{place}]"):
+            with At(f"tools[{place}]"):
                 specs.append(_tool(tool))
-    with at("tool_choice"):
+    with At("tool_choice"):
         choice = _choice(body.get("tool_choice") or "auto")
     flag(body, "parallel_tool_calls")
     add_tools(turn, specs, choice, body.get("parallel_tool_calls"))

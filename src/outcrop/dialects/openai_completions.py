@@ -14,8 +14,7 @@ from typing import Any
 from ..turn import Delta, Reply
 from .openai_parts import (
     ADDITIONAL,
-    ENGINES,
-    at,
+    At,
     fault,
     finish_reason,
     flag,
@@ -29,6 +28,8 @@ Prompt = str | list[int]
 
 READ_HERE = frozenset({"prompt", "max_tokens", "temperature", "top_p", "stop", "logprobs", "logit_bias", "echo"})
 IGNORED = frozenset({"model", "n", "best_of", "stream", "stream_options", "user"})
+KNOWN = READ_HERE | IGNORED | ADDITIONAL
+
 REFUSED = {"suffix": "this service does not fill in before a suffix"}
 
 USUAL_TOKENS = 16
@@ -39,7 +40,7 @@ MOST_PROMPTS = 128
 
 def prompts(body: dict[str, Any]) -> list[Prompt]:
     """The prompts that a body holds: a text, token ids, or a list of either."""
-    with at(""):
+    with At(""):
         given = body["prompt"]
     if isinstance(given, str) or _are_tokens(given):
         given = [given]
@@ -57,7 +58,7 @@ def _are_tokens(value: Any) -> bool:
 def read(body: dict[str, Any]) -> dict[str, Any]:
     """The JSON of the turn that `body` asks for, but for its prompt. Raises ValidationException that names the
     parameter."""
-    permit(body, READ_HERE | IGNORED | ENGINES | set(ADDITIONAL), REFUSED)
+    permit(body, KNOWN, REFUSED)
     turn = sampling(body, number(body, "max_tokens") or USUAL_TOKENS)
     if number(body, "best_of") not in (None, number(body, "n") or 1):
         raise fault("#: best_of: this service returns every completion that it makes; best_of must equal n", "best_of")

@@ -6,7 +6,6 @@ Source: platform.openai.com/docs/api-reference/responses-streaming and the types
 
 from __future__ import annotations
 
-import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
@@ -57,7 +56,7 @@ class Events:
         """The events of one delta."""
         ((name, event),) = delta.items()
         if name == "contentBlockDelta":
-            return self._numbered(self._piece(event))
+            return self._piece(event)
         if name == "messageStart":
             return self.begin()
         if name == "contentBlockStart":
@@ -90,9 +89,11 @@ class Events:
     def _piece(self, event: dict[str, Any]) -> list[Event]:
         opened: list[Event] = []
         if self.item is None or self.item.block != event["contentBlockIndex"]:
-            opened = self._open(event["contentBlockIndex"], self._new(event["delta"]))
+            opened = self._numbered(self._open(event["contentBlockIndex"], self._new(event["delta"])))
         assert self.item is not None
-        return opened + self.item.add(event)
+        told = self.item.add(event)
+        self.sequence = told["sequence_number"] = self.sequence + 1
+        return [*opened, told]
 
     def _new(self, delta: dict[str, Any]) -> Item:
         if "text" in delta:
@@ -127,7 +128,8 @@ class Events:
         return [self._whole(f"response.{self.response['status']}")]
 
     def _whole(self, kind: str) -> Event:
-        return {"type": kind, "response": copy.deepcopy(self.response)}
+        """An event of the response as it is now. Of its parts only the items still change, by whole members."""
+        return {"type": kind, "response": {**self.response, "output": [{**item} for item in self.response["output"]]}}
 
     def _numbered(self, events: list[Event]) -> list[Event]:
         for event in events:
@@ -165,8 +167,8 @@ class Item(ABC):
         return [*events, self._item("response.output_item.done")]
 
     @abstractmethod
-    def add(self, event: dict[str, Any]) -> list[Event]:
-        """The events of one more piece (a contentBlockDelta)."""
+    def add(self, event: dict[str, Any]) -> Event:
+        """The event of one more piece (a contentBlockDelta)."""
 
     def _begin(self) -> list[Event]:
         return []
@@ -176,7 +178,7 @@ class Item(ABC):
         """The events that close the item, all of it known."""
 
     def _item(self, kind: str) -> Event:
-        return {"type": kind, "output_index": self.place["output_index"], "item": copy.deepcopy(self.value)}
+        return {"type": kind, "output_index": self.place["output_index"], "item": {**self.value}}
 
     def _at(self, kind: str, **members: Any) -> Event:
         return {"type": kind, **self.place, **members}
@@ -197,11 +199,12 @@ class Message(Item):
     def _begin(self) -> list[Event]:
         return [self._at("response.content_part.added", content_index=0, part=self._part(""))]
 
-    def add(self, event: dict[str, Any]) -> list[Event]:
-        piece, told = event["delta"]["text"], weighed(event.get("logprobs") or ())
+    def add(self, event: dict[str, Any]) -> Event:
+        piece, told = event["delta"]["text"], weighed(event["logprobs"]) if "logprobs" in event else []
         self.pieces.append(piece)
         self.logprobs += told
-        return [self._at("response.output_text.delta", content_index=0, delta=piece, logprobs=told)]
+        said = {"content_index": 0, "delta": piece, "logprobs": told}
+        return {"type": "response.output_text.delta", **self.place, **said}
 
     def _finish(self, whole: str) -> list[Event]:
         self.value["content"] = [self._part(whole)]
@@ -225,10 +228,10 @@ class Reasoning(Item):
     def _begin(self) -> list[Event]:
         return [self._at("response.content_part.added", content_index=0, part=self._part(""))]
 
-    def add(self, event: dict[str, Any]) -> list[Event]:
+    def add(self, event: dict[str, Any]) -> Event:
         piece = event["delta"]["reasoningContent"].get("text", "")
         self.pieces.append(piece)
-        return [self._at("response.reasoning_text.delta", content_index=0, delta=piece)]
+        return self._at("response.reasoning_text.delta", content_index=0, delta=piece)
 
     def _finish(self, whole: str) -> list[Event]:
         self.value["content"] = [self._part(whole)]
@@ -252,10 +255,10 @@ class Summary(Item):
     def _begin(self) -> list[Event]:
         return [self._at("response.reasoning_summary_part.added", summary_index=0, part=self._part(""))]
 
-    def add(self, event: dict[str, Any]) -> list[Event]:
+    def add(self, event: dict[str, Any]) -> Event:
         piece = event["delta"]["reasoningContent"].get("text", "")
         self.pieces.append(piece)
-        return [self._at("response.reasoning_summary_text.delta", summary_index=0, delta=piece)]
+        return self._at("response.reasoning_summary_text.delta", summary_index=0, delta=piece)
 
     def _finish(self, whole: str) -> list[Event]:
         self.value["summary"] = [self._part(whole)]
@@ -281,10 +284,10 @@ class Call(Item):
         called = {"call_id": self.use["toolUseId"], "name": self.use["name"], "arguments": ""}
         return {"id": id, "type": "function_call", **called, "status": "in_progress"}
 
-    def add(self, event: dict[str, Any]) -> list[Event]:
+    def add(self, event: dict[str, Any]) -> Event:
         piece = event["delta"]["toolUse"]["input"]
         self.pieces.append(piece)
-        return [self._at("response.function_call_arguments.delta", delta=piece)]
+        return self._at("response.function_call_arguments.delta", delta=piece)
 
     def _finish(self, whole: str) -> list[Event]:
         self.value["arguments"] = whole or "{}"

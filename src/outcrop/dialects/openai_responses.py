@@ -12,10 +12,9 @@ from typing import Any
 from ..turn import Block, Message
 from .openai_parts import (
     ADDITIONAL,
-    ENGINES,
+    At,
     add_fields,
     add_tools,
-    at,
     document,
     effort,
     fault,
@@ -44,6 +43,8 @@ IGNORED = frozenset(
     | {"background_options"}
 )
 """Keys that are the door's or only a hint."""
+
+KNOWN = READ_HERE | IGNORED | ADDITIONAL
 
 REFUSED = {
     "prompt": "this service stores no prompts",
@@ -121,9 +122,9 @@ def read(body: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, Any
     check(body)
     turn = _conversation(items, _instructions(body)) | sampling(body, number(body, "max_output_tokens"))
     _add_tools(turn, body)
-    with at("text"):
+    with At("text"):
         turn |= output_config((body.get("text") or {}).get("format"), None)
-    with at("reasoning"):
+    with At("reasoning"):
         thinking = (body.get("reasoning") or {}).get("effort")
     add_fields(turn, effort(thinking, "reasoning.effort") | _logprobs(body))
     return turn
@@ -131,15 +132,15 @@ def read(body: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, Any
 
 def check(body: dict[str, Any]) -> None:
     """Raise for keys and choices that cannot be served."""
-    permit(body, READ_HERE | IGNORED | ENGINES | set(ADDITIONAL), REFUSED)
+    permit(body, KNOWN, REFUSED)
     for key in ("store", "background", "stream", "parallel_tool_calls"):
         flag(body, key)
     if body.get("truncation") not in (None, "auto", "disabled"):
         raise fault("#: truncation: expected one of auto, disabled", "truncation")
-    with at("metadata"):
+    with At("metadata"):
         for key, value in (body.get("metadata") or {}).items():
             text(value, f"metadata.{key}")
-    with at("include"):
+    with At("include"):
         for wanted in body.get("include") or ():
             if wanted not in INCLUDABLE and not wanted.startswith(ELSEWHERE):
                 raise ValueError(f"include: {wanted!r} is not one of {', '.join(sorted(INCLUDABLE))}")
@@ -147,7 +148,7 @@ def check(body: dict[str, Any]) -> None:
 
 def own_items(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The input of a request as items; a string is a user's message."""
-    with at(""):
+    with At(""):
         given = body["input"]
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": given}]}]
@@ -170,7 +171,7 @@ def _logprobs(body: dict[str, Any]) -> dict[str, Any]:
 def _conversation(items: Sequence[dict[str, Any]], instructions: list[Block]) -> dict[str, Any]:
     messages: list[Message] = []
     for place, item in enumerate(items):
-        with at(f"input[{place}]"):
+        with At(f"input[{place}]"):
             say(messages, *_item(item))
     if not messages:
         raise fault("#: input: there must be something to answer", "input")
@@ -252,11 +253,11 @@ ITEMS: dict[str, Callable[[dict[str, Any]], tuple[str, list[Block]]]] = {
 
 def _add_tools(turn: dict[str, Any], body: dict[str, Any]) -> None:
     specs: list[dict[str, Any]] = []
-    with at("tools"):
+    with At("tools"):
         for place, tool in enumerate(body.get("tools") or ()):
-            with at(f"tools[{place}]"):
+            with At(f"tools[{place}]"):
                 specs.append(_tool(tool))
-    with at("tool_choice"):
+    with At("tool_choice"):
         choice = _choice(body.get("tool_choice") or "auto")
     add_tools(turn, specs, choice, body.get("parallel_tool_calls"))
 

@@ -33,8 +33,10 @@ async def test_one_is_answered_after_its_request(house: House) -> None:
     id = await started(house)
     answer = await ended(house, id)
     assert answer["output"][0]["content"][0]["text"] == "Hello"
-    await asyncio.sleep(0.05)
-    [(call, status, error)] = [one for one in house.telemetry.finished if one[0].note.get("usage")]
+    async with asyncio.timeout(5):
+        while not (told := [one for one in house.telemetry.finished if one[0].note.get("usage")]):
+            await asyncio.sleep(0.01)  # it is kept a moment before it is counted
+    [(call, status, error)] = told
     assert (call.operation, status, error) == ("CreateResponse", 200, None)
     assert len(house.telemetry.begun) == len(house.telemetry.finished)
 

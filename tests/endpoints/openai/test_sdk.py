@@ -14,6 +14,7 @@ import pytest
 from tests.live import Live, running
 
 openai = pytest.importorskip("openai", reason="pip install openai")
+pytestmark = pytest.mark.xdist_group("openai-sdk")
 
 MODEL, EMBEDDER = "outcrop.pebble-v1", "outcrop.minilm-l6-v2"
 ADA: Any = [{"role": "user", "content": "Hello, my name is Ada."}]

@@ -12,7 +12,7 @@ from typing import Any
 from ...call import Call
 from ...checking import checked
 from ...dialects.openai_chat import Chunks, completion, envelope, read
-from ...dialects.openai_parts import at, flag, number
+from ...dialects.openai_parts import At, flag, number
 from ...turn import Delta
 from ..door import Answer, Events, Request
 from ..recorded import recorded
@@ -34,7 +34,7 @@ async def create(call: Call, request: Request) -> Answer | Events:
 
 def wants_usage(body: dict[str, Any]) -> bool:
     """Whether a stream is to end with a chunk that tells the usage."""
-    with at("stream_options"):
+    with At("stream_options"):
         return flag(body.get("stream_options") or {}, "include_usage")
 
 

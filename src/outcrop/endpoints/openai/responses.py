@@ -40,8 +40,11 @@ class Responses:
         body = request.json()
         model = await asked.model(call, body)
         own, items = await _items(call, body)
-        checked(read(body, items))  # what cannot be is said now, also of a background response
-        deltas = _answered(call, model, body, items)
+        turn = checked(read(body, items))  # what cannot be is said now, also of a background response
+        if body.get("truncation") == "auto":
+            deltas = _fitting(call, model, body, items)
+        else:
+            deltas = call.services.inference.deltas(call, model, turn)
         background = flag(body, "background")
         id = f"resp_{secrets.token_hex(16)}"
         events = Events(begun(body, id, int(time.time()), "queued" if background else "in_progress"))
@@ -122,8 +125,8 @@ async def _items(call: Call, body: dict[str, Any]) -> tuple[Items, Items]:
     return own, earlier + own
 
 
-async def _answered(call: Call, model: str, body: dict[str, Any], items: Items) -> AsyncGenerator[Delta, None]:
-    """The answer; with `truncation: auto` to what is left when the oldest turns are dropped until it fits."""
+async def _fitting(call: Call, model: str, body: dict[str, Any], items: Items) -> AsyncGenerator[Delta, None]:
+    """The answer to what is left when the oldest turns are dropped until it fits."""
     while True:
         deltas = call.services.inference.deltas(call, model, checked(read(body, items)))
         try:
@@ -132,7 +135,7 @@ async def _answered(call: Call, model: str, body: dict[str, Any], items: Items) 
                     yield delta
             return
         except ValidationException as error:  # comes before the first delta
-            shorter = _without_oldest(items) if body.get("truncation") == "auto" else items
+            shorter = _without_oldest(items)
             if len(shorter) in (0, len(items)) or not error.message.startswith(TOO_LONG):
                 raise
             items = shorter
