@@ -73,6 +73,41 @@ def test_a_key_that_is_no_path_is_refused_for_writing_and_never_there(folder: Fo
     assert [path.name for path in folder.root.iterdir() if path.name != ".s3"] == ["mine"]
 
 
+PREFIXES = [
+    "../",
+    "../../",
+    "/",
+    "/etc/",
+    "..",
+    ".",
+    "./",
+    "a/../../",
+    "//",
+    "a//",
+    "\x00/",
+    "x" * 300 + "/",
+    "\ud800/",
+]
+PREFIXES += ["../other/", "x/" * 600, ".s3/", "\ud800", "\x00"]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_no_prefix_lists_what_is_outside_of_its_bucket(folder: Folder, prefix: str) -> None:
+    folder.create_bucket("other")
+    (folder.root / "other" / "secret").write_bytes(b"x")
+    put(folder, "a/b")
+    for folders in (False, True):
+        assert list(folder.keys("mine", prefix, "", folders)) == []
+    assert list(folder.keys("mine", "", prefix)) in (["a/b"], [])
+
+
+def test_what_an_obstore_that_was_killed_left_keeps_no_bucket(folder: Folder) -> None:
+    (folder.root / "mine" / "out").mkdir()
+    (folder.root / "mine" / "out" / "metrics.csv#1").write_bytes(b"half")
+    folder.delete_bucket("mine")
+    assert folder.buckets() == []
+
+
 def test_a_key_of_1025_bytes(folder: Folder) -> None:
     put(folder, "/".join(["x" * 204] * 5))
     with pytest.raises(KeyTooLong):

@@ -138,6 +138,7 @@ class Folder:
         if next(_files(path, b""), None) is not None:
             raise BucketNotEmpty(name)
         with self._tree:
+            _remove_unfinished(path)
             if not _remove_empty(path):
                 raise BucketNotEmpty(name)
         self._sidecars.forget_bucket(name)
@@ -178,7 +179,10 @@ class Folder:
         With `folders` the keys below a folder are one entry, its path up to the slash, as a delimiter `/` has it.
         """
         path = self.bucket(bucket)
-        for name in _files(path, prefix.encode(), after.encode(), folders):
+        base = prefix.rpartition("/")[0]
+        if "/" in prefix and not _is_key(bucket, base):
+            return  # no key begins so, and a walk from there would leave the bucket
+        for name in _files(path, prefix.encode(errors="replace"), after.encode(errors="replace"), folders):
             yield name.decode()
 
     def stage(self) -> Staged:
@@ -295,6 +299,14 @@ def check_key(bucket: str, key: str) -> None:
         ) from error
 
 
+def _is_key(bucket: str, key: str) -> bool:
+    try:
+        check_key(bucket, key)
+    except ValidationException:
+        return False
+    return True
+
+
 def _is_bucket(path: Path) -> bool:
     return path.is_dir() and bool(BUCKET.fullmatch(path.name)) and ".." not in path.name
 
@@ -348,14 +360,19 @@ def _is_text(name: bytes) -> bool:
 
 
 def _remove_empty(folder: Path) -> bool:
-    """Remove a folder that holds nothing but empty folders and files that never became objects; whether it is gone."""
+    """Remove a folder that holds nothing but empty folders; whether it is gone."""
     for path in list(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
             _remove_empty(path)
-        elif _STAGING.search(os.fsencode(path.name)):
-            path.unlink(missing_ok=True)
     try:
         folder.rmdir()
     except OSError:
         return False
     return True
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Files that never became objects because who wrote them was killed."""
+    for path in folder.rglob("*#*"):
+        if _STAGING.search(os.fsencode(path.name)) and path.is_file():
+            path.unlink(missing_ok=True)

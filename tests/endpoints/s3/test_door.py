@@ -29,6 +29,7 @@ WORDS = st.sampled_from(
     (
         *("", "0", "1", "2", "-1", "true", "*", "a", "mine", "mine/a", "url", "/", "bytes=0-", "bytes=1-2", "SHA256"),
         *("CRC32", "COMPOSITE", "UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-crc32"),
+        *("../", "../../", "/etc/", "a/../../x/", "\x00", "x" * 300 + "/", "..%2f"),
         *("AAAAAA==", "Sun, 22 Nov 2026 00:00:00 GMT", "REPLACE", "99999999999999999999", "\x85ü\xff", "private"),
     )
 ) | st.text(alphabet=string.printable.replace("\r", "").replace("\n", "") + "üß\xff", max_size=8)
@@ -68,12 +69,14 @@ async def test_any_request_gets_an_answer_of_s3s(
     caplog.clear()
     door = door_at(tmp_path, auth=False)
     (tmp_path / "objects" / "mine").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "canary").touch()
     target = path + ("?" + "&".join(f"{name}={quoted(value)}" for name, value in query) if query else "")
     answer = await Client(door)(method, target, body, SCOPED | {"content-length": str(len(body))} | headers)
     check_answer(door, method, answer)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert b"canary" not in answer.body
     outside = [path for path in files_below(tmp_path) if not path.is_relative_to(tmp_path / "objects")]
-    assert outside == []
+    assert outside == [tmp_path / "canary"]
 
 
 def check_answer(door: S3Door, method: str, answer: Answer) -> None:

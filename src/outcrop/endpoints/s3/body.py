@@ -49,7 +49,7 @@ class Body:
         size = self._size(limit)
         expected = _expected(self._headers)
         trailing = self._trailing()
-        digests = Digests({*names, *expected, *trailing} - {"md5"})
+        digests = await blocking(Digests, {*names, *expected, *trailing} - {"md5"})  # the first one loads a library
         whole = hashlib.sha256() if ANY_SHA256.fullmatch(self._word) else None
         taken = 0
         async for block in _blocks(self._pieces()):
