@@ -165,6 +165,9 @@ async def test_a_chat_goes_to_none_of_them(encoder, tmp_path):
         turn: Any = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
         with pytest.raises(ValidationException, match="doesn't support the model that you provided"):
             await made.reply(call(), ID, turn)
+        raw: Any = {"prompt": "hi"}
+        with pytest.raises(ValidationException, match="doesn't support the model that you provided"):
+            await made.reply(call(), ID, raw)
         made.catalog.model = replace(made.catalog.model, output_modalities=("TEXT",))  # type: ignore[attr-defined]
         for asked in (made.embed(call(), ID, ["a"]), made.rerank(call(), ID, "q", ["a"])):
             with pytest.raises(ValidationException, match="it is for chat"):

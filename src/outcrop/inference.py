@@ -83,6 +83,7 @@ class Inference:
         model = await self.catalog.resolve(model_id)
         call.note["modelId"] = model.id
         call.note["invoked"] = slot
+        rules.check_task(model)
         if "prompt" not in turn:
             rules.check(turn, model)
         turn = await attachments.inline(turn, self.objects)
@@ -118,6 +119,7 @@ class Inference:
         """The model, which must be for one of `tasks`."""
         model = await self.catalog.resolve(model_id)
         call.note["modelId"] = model.id
+        call.note["invoked"] = True
         if model.task not in tasks:
             raise ValidationException(f"The model {model.id} is no {' or '.join(tasks)} model: it is for {model.task}.")
         return model

@@ -39,10 +39,14 @@ DOCUMENT_NAME = re.compile(r"(?!.*  )[A-Za-z0-9_ ()\[\]-]+")
 """The service takes underscores, though its message does not say so."""
 
 
-def check(turn: Turn, model: Model) -> None:
-    """Raise ValidationException for a turn that cannot be answered as it stands."""
+def check_task(model: Model) -> None:
+    """Raise ValidationException for a model that has no words to answer with."""
     if model.task != "chat":
         raise ValidationException(NO_CHAT)
+
+
+def check(turn: Turn, model: Model) -> None:
+    """Raise ValidationException for a turn that cannot be answered as it stands."""
     messages = turn.get("messages", [])
     _roles(messages)
     _contents(messages)
