@@ -19,15 +19,25 @@ def load(base: dict[str, Any]) -> tuple[Any, Any]:
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     if folder := base.get("folder"):
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        return model, _padded(AutoTokenizer.from_pretrained(folder), model)
     place, file = Path(base["source"]).parent, Path(base["source"]).name
     packed = AutoModelForCausalLM.from_pretrained(place, gguf_file=file, config=_config(place, file), dtype=dtype)
     model = AutoModelForCausalLM.from_config(_config(place, file), dtype=dtype)
     model.load_state_dict(packed.state_dict())  # the same values in a model that is not marked as quantized
-    return model, AutoTokenizer.from_pretrained(place, gguf_file=file)
+    return model, _padded(AutoTokenizer.from_pretrained(place, gguf_file=file), model)
+
+
+def _padded(tokenizer: Any, model: Any) -> Any:
+    """Some tokenizer classes bring a padding token of their own, which the model may have no row for."""
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= model.config.vocab_size:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def _config(place: Path, file: str) -> Any:

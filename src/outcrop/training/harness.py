@@ -9,6 +9,7 @@ import json
 import shutil
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +74,31 @@ def train(trainer: Any, progress: Progress, validators: list[Any], every: int, s
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that is whole: its state is written last. Broken ones are removed."""
+    """The newest checkpoint that is whole. Broken ones are removed."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
-        try:
-            json.loads((path / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+        if _whole(path):
             return str(path)
+        shutil.rmtree(path, ignore_errors=True)
     return None
+
+
+def _whole(checkpoint: Path) -> bool:
+    """Its state is written last; where the machine died, files that came before may still have lost their ends."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text())
+        return all(map(_complete, checkpoint.glob("*.safetensors"))) and zipfile.is_zipfile(checkpoint / "optimizer.pt")
+    except (OSError, ValueError):
+        return False
+
+
+def _complete(path: Path) -> bool:
+    """A safetensors file is as long as its header says."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+    return path.stat().st_size == 8 + size + max(ends, default=0)
 
 
 def _reporter(trainer: Any, progress: Progress, validators: list[Any], every: int, stop: threading.Event) -> Any:
@@ -107,6 +123,7 @@ def _reporter(trainer: Any, progress: Progress, validators: list[Any], every: in
                 tokens=int(logs.get("num_tokens", 0)),
                 tokens_per_s=round(logs.get("num_tokens", 0) / spent, 1) if spent else 0.0,
                 seconds_left=round((state.max_steps - state.global_step) / rate, 1) if rate else None,
+                **_measures(logs, ""),
             )
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -121,12 +138,28 @@ def _reporter(trainer: Any, progress: Progress, validators: list[Any], every: in
 
         def _validate(self, state: Any) -> None:
             for number, validator in enumerate(validators):
-                output = trainer.evaluation_loop(trainer.get_eval_dataloader(validator), "validation", True)
-                loss = float(output.metrics["eval_loss"])
-                epoch = round(state.epoch or 0.0, 4)
-                progress.report(step=state.global_step, epoch=epoch, validation_loss=loss, validator=number)
+                logs = trainer.evaluate(validator)
+                progress.report(
+                    step=state.global_step,
+                    epoch=round(state.epoch or 0.0, 4),
+                    validation_loss=float(logs["eval_loss"]),
+                    validator=number,
+                    **_measures(logs, "eval_"),
+                )
 
     return Reporter()
+
+
+MEASURES = {
+    "mean_token_accuracy": "accuracy", "rewards/accuracies": "accuracy", "reward": "reward",
+    "completions/mean_length": "length",
+}  # fmt: skip
+"""TRL's name of a measure -> ours: tokens (or pairs) that are right, 0 to 1; what the grader gave; tokens an answer."""
+
+
+def _measures(logs: dict[str, Any], prefix: str) -> dict[str, float]:
+    told = {name: logs.get(f"{prefix}{theirs}") for theirs, name in MEASURES.items()}
+    return {name: round(float(value), 6) for name, value in told.items() if value is not None}
 
 
 def export(model: Any, tokenizer: Any, folder: Path) -> str:
@@ -143,9 +176,10 @@ def export(model: Any, tokenizer: Any, folder: Path) -> str:
 
 def _export_adapter(model: Any, tokenizer: Any, made: Path) -> None:
     base = made / "base"
-    model.save_pretrained(made / "adapter")
+    model.save_pretrained(made / "adapter", selected_adapters=["default"], save_embedding_layers=False)
     model.get_base_model().config.save_pretrained(base)
     adapter.convert(made / "adapter", base, made / "adapter.gguf")
+    shutil.rmtree(base)
 
 
 def _export_full(model: Any, tokenizer: Any, made: Path) -> None:

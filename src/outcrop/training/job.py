@@ -30,7 +30,7 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def load(self) -> tuple[Any, Any]:
-        """Model and tokenizer to begin with. A custom model's adapter is trained further, not stacked on."""
+        """Model and tokenizer to begin with. A custom model's adapter is trained further, or merged for full tuning."""
         from . import base
 
         model, tokenizer = base.load(self.order["base"])
@@ -38,6 +38,7 @@ class Job:
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+            model = model.merge_and_unload() if self.h["tuning"] == "full" else model
         return model, tokenizer
 
     def finish(self, model: Any, tokenizer: Any) -> None:

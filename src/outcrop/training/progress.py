@@ -22,6 +22,10 @@ TRAINING_CSV = Path("training_artifacts/step_wise_training_metrics.csv")
 VALIDATION_CSV = Path("validation_artifacts/post_fine_tuning_validation/validation_metrics.csv")
 
 
+BEYOND = ("reward",)
+"""Columns after Bedrock's own, where a method measures them."""
+
+
 class Progress:
     """The reports of one job. After a restart it goes on from the step that the checkpoint was written at."""
 
@@ -72,9 +76,11 @@ class Progress:
 def _write_csv(path: Path, loss: str, rows: list[tuple[dict[str, Any], float]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["step_number", "epoch_number", loss, "perplexity"])
+    more = [name for name in BEYOND if name in rows[0][0]]
+    writer.writerow(["step_number", "epoch_number", loss, "perplexity", *more])
     for event, value in rows:
-        writer.writerow([event["step"], f"{event['epoch']:g}", f"{value:.6g}", f"{_perplexity(value):.6g}"])
+        numbers = [event["epoch"], value, _perplexity(value), *(event.get(name, math.nan) for name in more)]
+        writer.writerow([event["step"], *(f"{number:.6g}" for number in numbers)])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, text.getvalue().encode())
 

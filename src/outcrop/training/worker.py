@@ -42,11 +42,15 @@ METHODS = {
 
 def main() -> int:
     folder = Path(sys.argv[1])
-    os.nice(NICENESS)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin starve one another
+    os.environ.setdefault(
+        "HF_HUB_OFFLINE", "1"
+    )  # what a job needs lies on this machine; PEFT asks the hub all the same
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with locked(folder / "lock"):  # a worker of a server that was killed may be about to notice
         order = json.loads((folder / "job.json").read_text())
+        os.nice(order.get("niceness", NICENESS))
         try:
             _work(folder, order)
         except Exception as error:
@@ -67,7 +71,10 @@ def _work(folder: Path, order: dict[str, Any]) -> None:
         _check_packages()
         format, rows = data.read(folder / order["train"], order["method"])
         validators = [_validators(folder / name, order["method"], format) for name in order["validation"]]
-    importlib.import_module(f"outcrop.training.{METHODS[format]}").run(job, rows, validators)
+    method = importlib.import_module(f"outcrop.training.{METHODS[format]}")
+    if job.stop.is_set():
+        raise Stopped
+    method.run(job, rows, validators)
 
 
 def _validators(path: Path, method: str, format: str) -> list[dict[str, Any]]:
