@@ -33,12 +33,27 @@ async def test_one_is_answered_after_its_request(house: House) -> None:
     id = await started(house)
     answer = await ended(house, id)
     assert answer["output"][0]["content"][0]["text"] == "Hello"
-    async with asyncio.timeout(5):
-        while not (told := [one for one in house.telemetry.finished if one[0].note.get("usage")]):
-            await asyncio.sleep(0.01)  # it is kept a moment before it is counted
-    [(call, status, error)] = told
+    for _ in range(500):
+        if len(house.telemetry.begun) == len(house.telemetry.finished):
+            break
+        await asyncio.sleep(0.01)  # it is kept a moment before it is counted
+    posted, *others = house.telemetry.finished
+    assert "invoked" not in posted[0].note, "the request itself asked no model"
+    [(call, status, error)] = [one for one in others if "invoked" in one[0].note]
     assert (call.operation, status, error) == ("CreateResponse", 200, None)
-    assert len(house.telemetry.begun) == len(house.telemetry.finished)
+    assert call.note["usage"]["outputTokens"] == 2
+
+
+async def test_the_invocation_log_gets_the_answer_too(house: House) -> None:
+    house.log.enabled = True
+    await ended(house, await started(house))
+    for _ in range(500):
+        if len(house.log.records) == 2:
+            break
+        await asyncio.sleep(0.01)
+    [_, (note, error)] = house.log.records
+    assert (error, note["outputBody"]["status"]) == (None, "completed")
+    assert b'"hi"' in note["inputBody"]
 
 
 async def test_it_is_seen_while_it_runs(house: House) -> None:

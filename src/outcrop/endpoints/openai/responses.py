@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from ...call import Call
@@ -41,11 +42,13 @@ class Responses:
         model = await asked.model(call, body)
         own, items = await _items(call, body)
         turn = checked(read(body, items))  # what cannot be is said now, also of a background response
+        background = flag(body, "background")
+        if background:  # it is counted and logged when it is answered, as a call of its own
+            call = replace(call, note={**call.note}, started=time.monotonic())
         if body.get("truncation") == "auto":
             deltas = _fitting(call, model, body, items)
         else:
             deltas = call.services.inference.deltas(call, model, turn)
-        background = flag(body, "background")
         id = f"resp_{secrets.token_hex(16)}"
         events = Events(begun(body, id, int(time.time()), "queued" if background else "in_progress"))
         if background:

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -66,14 +66,13 @@ class Runs:
     async def start(
         self, call: Call, items: stored.Items, deltas: AsyncGenerator[Delta, None], events: Events
     ) -> dict[str, Any]:
-        """Keep a response as queued and answer it in a task; returns it as it is then."""
+        """Keep a response as queued and answer it in a task; returns it as it is then. `call` is the run's own."""
         id = events.response["id"]
         run = self._runs[id] = Run(events)
         run.add(events.queued())
         queued = run.log[0]["response"]
         await stored.keep(call, stored.record(queued, items, runner=self._runner, beat=time.time()))
-        own = replace(call, note={}, started=time.monotonic())
-        run.task = asyncio.create_task(self._answer(own, run, deltas))
+        run.task = asyncio.create_task(self._answer(call, run, deltas))
         return queued
 
     async def follow(self, id: str, after: int = -1) -> AsyncGenerator[Event, None]:
@@ -130,6 +129,7 @@ class Runs:
         finally:
             beat.cancel()
             telemetry.finish(call, 200, error)
+            _record(call, run, error)
             run.add([], done=True)
             self._runs.pop(run.id, None)
 
@@ -162,6 +162,13 @@ class Runs:
                 continue
             if kept["response"]["status"] == "cancelled":
                 return self.stop(run.id)
+
+
+def _record(call: Call, run: Run, error: BaseException | None) -> None:
+    """Write the answer to the invocation log; what was asked its request has noted."""
+    if call.services.invocation_log.enabled:
+        call.note["outputBody"] = run.events.response
+        call.services.invocation_log.record(call, error)
 
 
 def _alive(kept: stored.Record, response: dict[str, Any]) -> stored.Record:
