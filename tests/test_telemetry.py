@@ -183,6 +183,14 @@ def test_control_plane_operations_are_no_invocations(telemetry: Telemetry) -> No
     assert samples(telemetry)[("outcrop_requests_total", "200", "GetFoundationModel")] == 1
 
 
+def test_a_door_counts_where_a_model_was_asked(telemetry: Telemetry) -> None:
+    for asked in (True, False):
+        made = call("CreateChatCompletion", modelId="m", invoked=asked)
+        telemetry.begin(made)
+        telemetry.finish(made, 200)
+    assert b'bedrock_invocations_total{model_id="m"} 1.0' in telemetry.metrics()
+
+
 def test_requests_under_way_are_counted(telemetry: Telemetry) -> None:
     one = call()
     telemetry.begin(one)
