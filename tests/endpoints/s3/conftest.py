@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,9 +85,6 @@ def bucket(tmp_path: Path) -> Path:
     path = tmp_path / "objects" / "mine"
     path.mkdir(parents=True)
     return path
-
-
-Check = Callable[..., None]
 
 
 def tree(answer: Answer) -> ET.Element:

@@ -182,6 +182,12 @@ async def test_overrides_of_a_presigned_url(s3: S3Client) -> None:
     assert told == ("a/b", "none", "inline")
 
 
+async def test_a_page_among_the_objects_is_no_page_of_the_services(s3: S3Client) -> None:
+    await s3("PUT", "/mine/a", b"<script>", {"content-type": "text/html"})
+    headers = (await s3("GET", "/mine/a")).headers
+    assert (headers["content-security-policy"], headers["x-content-type-options"]) == ("sandbox", "nosniff")
+
+
 NOT_HERE = {
     "x-amz-server-side-encryption": "AES256",
     "x-amz-server-side-encryption-customer-algorithm": "AES256",

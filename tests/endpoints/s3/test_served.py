@@ -24,6 +24,7 @@ from obstore.store import S3Store
 from tests.endpoints.s3.conftest import inside, sign
 from tests.live import Live, running
 
+pytestmark = pytest.mark.xdist_group("s3")  # one server for all
 NO_MODEL = {"model": ""}
 MIB = 1 << 20
 
@@ -47,7 +48,7 @@ def client(live: Live, url: str = "", **config: Any) -> Any:
 
 
 @pytest.fixture
-def s3(server: Live, request: pytest.FixtureRequest) -> Any:
+def s3(server: Live) -> Any:
     """A boto3 client; tests use buckets of their own."""
     return client(server)
 
@@ -56,6 +57,7 @@ def code(refusal: pytest.ExceptionInfo[ClientError]) -> str:
     return refusal.value.response["Error"]["Code"]
 
 
+@pytest.mark.timeout(300)  # two servers start, on a machine that may be busy
 def test_a_kill_in_mid_upload_leaves_what_was_there(tmp_path: Path) -> None:
     home, data = tmp_path / "home", os.urandom(6 * MIB)
     with running(home, NO_MODEL) as live:

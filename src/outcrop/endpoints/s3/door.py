@@ -36,6 +36,8 @@ log = logging.getLogger("outcrop.s3")
 PIECE = 1 << 20
 """Bytes of an object sent at a time."""
 LOCAL = ".localhost"
+HARMLESS = {"content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
+"""An object may be a web page, and must not act as one of this service's own in a browser that opens its URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class S3Door:
     async def _download(self, exchange: Exchange, call: Call, operation: Operation, answer: Download) -> None:
         with answer.file as file:
             headers, _ = shapes.write(operation, answer.answer)
-            await exchange.start(answer.status, {**headers, **_ids(call)})
+            await exchange.start(answer.status, {**headers, **HARMLESS, **_ids(call)})
             left = 0 if exchange.method == "HEAD" else answer.length
             await blocking(file.seek, answer.start)
             while left:
