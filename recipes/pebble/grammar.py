@@ -49,9 +49,9 @@ def ask(rng: Random, template: str, **slots: object) -> str:
 
 def disorder(rng: Random, text: str) -> str:
     """Give a template the marks of a register; leaves slots alone."""
-    if rng.random() < 0.22:
+    if rng.random() < 0.12:
         text = rng.choice(OPENERS) + (text if text.startswith(("{", "I ")) else text[:1].lower() + text[1:])
-    if rng.random() < 0.15:
+    if rng.random() < 0.08:
         text = _before_stop(text, rng.choice(CLOSERS))
     if rng.random() < 0.15:
         text = _lower_outside_slots(text)
@@ -61,7 +61,7 @@ def disorder(rng: Random, text: str) -> str:
         text = text.rstrip(".?!")
     elif rng.random() < 0.05:
         text += rng.choice(["!", "!!", "...", " :)", " ??", "?"])
-    if rng.random() < 0.12:
+    if rng.random() < 0.06:
         text = _WORD.sub(lambda found: _typo(rng, found[0]) if rng.random() < 0.2 else found[0], text)
     if rng.random() < 0.02:
         text = re.sub(r"(?<![{\w])[a-z ]+(?![\w}])", lambda found: found[0].upper(), text)

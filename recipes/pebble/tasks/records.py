@@ -260,7 +260,7 @@ def by_grammar(rng: Random) -> Chat:
     parts: list[Span] = []
     for i, (key, value) in enumerate(record.items()):
         name = compact(key)[1:-1]
-        parts += [('{"' if i == 0 else ', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
+        parts += [('{"', SKIP) if i == 0 else (', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
     parts.append(("}", LEARN))
     order = ask(rng, rng.choice(EXTRACT)) if rng.random() < 0.65 else ""
     if rng.random() < 0.25:

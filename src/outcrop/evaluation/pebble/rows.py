@@ -16,12 +16,14 @@ from outcrop.evaluation.pebble.instructions import instructions
 from outcrop.evaluation.pebble.item import Item
 from outcrop.evaluation.pebble.memory import memory
 from outcrop.evaluation.pebble.reasoning import reasoning
+from outcrop.evaluation.pebble.recall import recall
 from outcrop.evaluation.pebble.structured import structured
 from outcrop.evaluation.pebble.tools import tool_use
 
 ROWS: dict[str, tuple[str, Callable[[Random], Item]]] = {
     "memory": ("dialogue memory", memory), "instructions": ("detailed instructions", instructions), "creative": ("creative content", creative), "reasoning": ("complex reasoning", reasoning),
     "tools": ("tool use", tool_use), "structured": ("structured output", structured), "grounded": ("grounded answers", grounded), "harm": ("harm and harmlessness", harm),
+    "recall": ("recall over a context", recall),
 }  # fmt: skip
 
 
@@ -38,4 +40,4 @@ def draw(row: str, count: int, seed: int = 2026) -> list[Item]:
     return items
 
 
-PARTS = {"tools": 2, "grounded": 2, "harm": 2}
+PARTS = {"tools": 2, "grounded": 2, "harm": 2, "recall": 3}

@@ -88,7 +88,8 @@ def table(figures: dict) -> str:
     for row, parts in figures["rows"].items():
         for part, figure in parts.items():
             name = questions.ROWS[row][0] + (f": {part}" if part else "")
-            lines.append(f"| {name} | {figure['percent']} % | {TARGETS[row, part]} % | {figure['asked']} |")
+            wanted = f"{TARGETS[row, part]} %" if (row, part) in TARGETS else ""
+            lines.append(f"| {name} | {figure['percent']} % | {wanted} | {figure['asked']} |")
     if fast := figures.get("speed"):
         lines.append(
             f"| speed | {fast['tokens_per_second']} tokens/s, {fast['first_token_ms']} ms to the first token | 1,000 tokens/s, 150 ms | |"
