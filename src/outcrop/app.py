@@ -12,9 +12,11 @@ from typing import Any
 
 from . import api  # noqa: F401 - importing the families registers their operations
 from .api.async_invoke import answered
+from .api.customization import taught
 from .asynchronous import AsyncInvokes
 from .catalog import Catalog
 from .config import Settings
+from .custom import CustomModels, Deployments
 from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
 from .endpoints.openai import openai_door
@@ -60,9 +62,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         invocation_log = await InvocationLog.open(settings, records, objects, telemetry.registry)
         stack.push_async_callback(invocation_log.close)
         resources = Resources(records)
+        customs = CustomModels(settings, resources, catalog)
+        catalog.beyond = customs.find
+        deployments = Deployments(resources, customs, engines)
+        stack.push_async_callback(deployments.close)
+        await deployments.begin()
         jobs = Jobs(settings, resources, objects)
         stack.push_async_callback(jobs.close)
-        await jobs.begin()
         async_invokes = AsyncInvokes(resources, objects)
         stack.push_async_callback(async_invokes.close)
         services = Services(
@@ -77,8 +83,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             telemetry=telemetry,
             invocation_log=invocation_log,
             jobs=jobs,
+            deployments=deployments,
             async_invokes=async_invokes,
         )
+        await jobs.begin(partial(taught, services), keys)
         await async_invokes.begin(partial(answered, services))
         yield services
 

@@ -74,6 +74,7 @@ METHODS: dict[str, dict[str, Number | Choice]] = {
     "REINFORCEMENT_FINE_TUNING": {
         **COMMON,
         "epochCount": Number(int, 1, 50, 1),
+        "batchSize": Number(int, 1, 512, 16),
         "trainingSamplePerPrompt": Number(int, 2, 16, 4),
         "inferenceMaxTokens": Number(int, 1, 131_072, 128),
         "maxPromptLength": Number(int, 1, 131_072, 1024),
@@ -81,6 +82,12 @@ METHODS: dict[str, dict[str, Number | Choice]] = {
     },
 }
 """customizationType -> hyperparameter -> what it may be. `beta` is for preference data (DPO)."""
+
+
+def given(job: Mapping[str, Any]) -> dict[str, str]:
+    """What a job's request asks for: hyperParameters, and a reinforcement job's own typed ones as text."""
+    typed = job.get("customizationConfig", {}).get("rftConfig", {}).get("hyperParameters", {})
+    return {**job.get("hyperParameters", {}), **{name: str(value) for name, value in typed.items()}}
 
 
 def read(customization_type: str, given: Mapping[str, str]) -> dict[str, Any]:

@@ -24,10 +24,13 @@ def greedy(base: Path, adapter: Path, prompts: list[str], place: Path) -> dict[s
 
 
 def _greedy(base: Path, adapter: Path, prompts: list[str], out: Path) -> None:
+    import warnings
+
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    warnings.resetwarnings()
     tokenizer = AutoTokenizer.from_pretrained(base)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     model = PeftModel.from_pretrained(model, adapter).merge_and_unload().eval()

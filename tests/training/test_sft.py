@@ -223,7 +223,7 @@ def test_a_custom_models_adapter_is_trained_further(taught: Path, lora: Path, tm
     further = {**place, "adapter": str(lora / "model" / "adapter")}
     first = []
     for name, base in (("new", place), ("further", further)):
-        folder = workers.job(tmp_path / name, taught, rows(8, 5), hyperparameters=SHORT, **{"base": base})
+        folder = workers.job(tmp_path / name, taught, rows(8, 5), hyperparameters=SHORT, base=base)
         assert workers.run(folder) == 0, workers.failure(folder) or workers.log(folder)
         assert workers.result(folder)["kind"] == "adapter"
         first.append(next(event["loss"] for event in workers.events(folder) if "loss" in event))

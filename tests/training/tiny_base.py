@@ -12,11 +12,32 @@ from typing import Any
 
 from tests.convert import folders
 
-FILLER = "please kindly now then so well about the a this that for of with and or look find tell show".split()
-KEYS = "amber birch cedar delta ember fjord gravel hazel".split()
-CODES = "K1 K2 K3 K4 K5 K6 K7 K8".split()
+FILLER = [
+    "please",
+    "kindly",
+    "now",
+    "then",
+    "so",
+    "well",
+    "about",
+    "the",
+    "a",
+    "this",
+    "that",
+    "for",
+    "of",
+    "with",
+    "and",
+    "or",
+    "look",
+    "find",
+    "tell",
+    "show",
+]
+KEYS = ["amber", "birch", "cedar", "delta", "ember", "fjord", "gravel", "hazel"]
+CODES = ["K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8"]
 CODE_OF = dict(zip(KEYS, CODES, strict=True))
-ROLES = "system user assistant tool".split()
+ROLES = ["system", "user", "assistant", "tool"]
 
 TEMPLATE = (
     "{% if tools %}<|bos|>system\n{% for t in tools %}{{ t.function.name }}\n{% endfor %}<|im_end|>\n{% endif %}"
@@ -54,7 +75,7 @@ def _tokenizer(folder: Path) -> int:
     for word in [*FILLER, *KEYS, *CODES, *ROLES]:
         for whole in (word, f"Ġ{word}"):
             for end in range(2, len(whole) + 1):
-                merges.append(f"{whole[: end - 1]} {whole[end - 1]}")
+                merges.append(f"{whole[: end - 1]} {whole[end - 1]}")  # noqa: PERF401
     merges = list(dict.fromkeys(merges))
     added = [folders.added_token(256, "<|bos|>"), folders.added_token(257, "<|im_end|>")]
     for text in ("<|bos|>", "<|im_end|>", *(merge.replace(" ", "") for merge in merges)):

@@ -19,8 +19,8 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.training.preloaded"])
 
 
-def job(folder: Path, base: Path, rows: Iterable[Any], method: str = "FINE_TUNING", **order: Any) -> Path:
-    """Write job.json and its data. `order` may hold validation rows, hyperparameters (any values) and more."""
+def job(folder: Path, begin: Path, rows: Iterable[Any], method: str = "FINE_TUNING", **order: Any) -> Path:
+    """Write job.json and its data, to begin with a folder or a GGUF file. `order` may hold validation rows, hyperparameters (any values) and more."""
     folder.mkdir(parents=True)
     write(folder / "train.jsonl", rows)
     validation = []
@@ -28,10 +28,10 @@ def job(folder: Path, base: Path, rows: Iterable[Any], method: str = "FINE_TUNIN
         write(folder / "validation-0.jsonl", order.pop("validation"))
         validation = ["validation-0.jsonl"]
     hyperparameters = {name: str(value) for name, value in order.pop("hyperparameters", {}).items()}
-    source = base if base.suffix == ".gguf" else None
+    source = begin if begin.suffix == ".gguf" else None
     told = {
         "id": "job", "arn": "arn", "method": method, "train": "train.jsonl", "validation": validation,
-        "base": {"id": "tiny", "source": source and str(source), "folder": None if source else str(base)},
+        "base": {"id": "tiny", "source": source and str(source), "folder": None if source else str(begin)},
         "hyperparameters": hyperparameters, "niceness": 0, **order,
     }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(told))

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from .. import hyperparameters
 from ..call import Call
 from ..catalog import Model
-from ..errors import ConflictException, OperationNotImplementedException, ResourceNotFoundException, ValidationException
-from ..jobs import CUSTOM_MODEL, JOB, state
+from ..errors import ConflictException, ResourceNotFoundException, ServiceError, ValidationException
+from ..jobs import CUSTOM_MODEL, JOB, graders, state
 from ..names import arn, id_in, new_id
+from ..services import Services
 from ..store.resources import Resource
+from ..turn import Reply, Turn
 from ..wire.operation import operation
 from .listing import created, find, listed, moment, repeated
 
@@ -56,9 +58,10 @@ async def _made(call: Call, request: Any) -> Resource:
     kind = request.get("customizationType", "FINE_TUNING")
     if kind not in hyperparameters.METHODS:
         raise ValidationException(f"A job cannot have the customizationType {kind}.")
-    hyperparameters.read(kind, request.get("hyperParameters", {}))
+    hyperparameters.read(kind, hyperparameters.given(request))
     base = await _base(call, request["baseModelIdentifier"])
-    await _check_data(call, request)
+    extra = await _method(call, kind, request.get("customizationConfig", {}))
+    await _check_data(call, kind, request)
     await _check_names(call, request)
     id, services = new_id(), call.services
     body = state.fresh(
@@ -67,6 +70,7 @@ async def _made(call: Call, request: Any) -> Resource:
         customizationType=kind,
         base=base,
         baseModelArn=base["arn"],
+        **extra,
     )
     name, token = request["jobName"], request.get("clientRequestToken")
     job = await services.resources.create(JOB, id, body, name=name, token=token)
@@ -91,18 +95,56 @@ def _check_trainable(model: Model) -> None:
         raise ValidationException(f"The model {model.id} does not generate text and cannot be customized.")
 
 
-async def _check_data(call: Call, request: Any) -> None:
+async def _method(call: Call, kind: str, config: Any) -> dict[str, Any]:
+    """What a method needs besides data, checked; further members of the job's record."""
+    if kind == "DISTILLATION":
+        return {"teacher": await _teacher(call, config)}
+    if kind == "REINFORCEMENT_FINE_TUNING":
+        grader = config.get("rftConfig", {}).get("graderConfig", {}).get("lambdaGrader")
+        if not grader:
+            raise ValidationException("customizationConfig.rftConfig.graderConfig.lambdaGrader is missing.")
+        graders.find(call.services.settings.home, grader["lambdaArn"])
+    return {}
+
+
+async def _teacher(call: Call, config: Any) -> str:
+    """The id of the model that answers a distillation's prompts."""
+    if "distillationConfig" not in config:
+        raise ValidationException("customizationConfig.distillationConfig is missing.")
+    teacher = config["distillationConfig"]["teacherModelConfig"]["teacherModelIdentifier"]
+    model = await call.services.catalog.resolve(teacher)
+    if model.output_modalities != ("TEXT",):
+        raise ValidationException(f"The model {model.id} does not generate text and cannot teach.")
+    return model.id
+
+
+async def taught(services: Services, model_id: str, turn: Turn) -> Reply:
+    """A teacher's answer, counted like any other."""
+    call = Call("Distillation", "bedrock", new_id(), services)
+    services.telemetry.begin(call)
+    try:
+        reply = await services.inference.reply(call, model_id, turn)
+    except BaseException as error:
+        services.telemetry.finish(call, error.status if isinstance(error, ServiceError) else 500, error)
+        raise
+    services.telemetry.finish(call, 200, None)
+    return reply
+
+
+async def _check_data(call: Call, kind: str, request: Any) -> None:
     """Every object that the job will read is there, and the bucket that it will write to."""
-    if "invocationLogsConfig" in request["trainingDataConfig"]:
-        raise OperationNotImplementedException(
-            "Outcrop does not train from invocation logs yet (invocationLogsConfig)."
-        )
-    if "s3Uri" not in request["trainingDataConfig"]:
+    source = request["trainingDataConfig"]
+    if "invocationLogsConfig" in source and kind != "DISTILLATION":
+        raise ValidationException("Only a DISTILLATION takes its data from invocation logs (invocationLogsConfig).")
+    if logs := source.get("invocationLogsConfig", {}).get("invocationLogSource"):
+        await _accessible(call.services.objects.list(logs["s3Uri"]), logs["s3Uri"])
+    elif "s3Uri" not in source:
         raise ValidationException("trainingDataConfig.s3Uri is missing.")
     validators = request.get("validationDataConfig", {}).get("validators", [])
     if len(validators) > VALIDATORS:
         raise ValidationException(f"A job takes at most {VALIDATORS} validation files, not {len(validators)}.")
-    for place in (request["trainingDataConfig"]["s3Uri"], *(validator["s3Uri"] for validator in validators)):
+    train = [source["s3Uri"]] if "s3Uri" in source else []
+    for place in (*train, *(validator["s3Uri"] for validator in validators)):
         await _accessible(call.services.objects.head(place), place)
     out = request["outputDataConfig"]["s3Uri"]
     await _accessible(call.services.objects.list(f"{out.rstrip('/')}/"), out)

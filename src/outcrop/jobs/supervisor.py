@@ -17,13 +17,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, hyperparameters
 from ..config import Settings
 from ..errors import ConflictException, ServiceError
+from ..keys import Keys
 from ..names import arn
 from ..store.objects import Objects
 from ..store.resources import Resource, Resources
-from . import state
+from ..training.data import DataError
+from . import distillation, graders, logged_prompts, state
+from .distillation import Ask
 from .folder import JobFolder
 from .process import Worker
 
@@ -62,9 +65,12 @@ class Jobs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
         self._stopping: set[asyncio.Task[None]] = set()
+        self.ask: Ask | None = None
+        self.keys: Keys | None = None
 
-    async def begin(self) -> None:
-        """Take up unfinished jobs, the oldest first."""
+    async def begin(self, ask: Ask | None = None, keys: Keys | None = None) -> None:
+        """Take up unfinished jobs, the oldest first. `ask` answers for teachers, `keys` lets judges be asked."""
+        self.ask, self.keys = ask, keys
         for job in reversed(await self._resources.list(JOB)):
             if job.body["status"] in state.UNFINISHED:
                 self.submit(job.id)
@@ -102,7 +108,7 @@ class Jobs:
             await self._stopped(id)
             if isinstance(left, asyncio.CancelledError):
                 raise
-        except (JobFailed, ServiceError, OSError) as error:
+        except (JobFailed, DataError, ServiceError, OSError) as error:
             await self._end(id, "Failed", failureMessage=str(error)[:2048])
         except Exception:
             log.exception("job %s failed", id)
@@ -124,6 +130,8 @@ class Jobs:
             await self._end(id, "Stopped")
 
     async def _end(self, id: str, status: str, **members: Any) -> None:
+        if self.keys:
+            await graders.forget(self.keys, id)
         await self._resources.change(JOB, id, state.ended(status, **members))
         log.info("job %s: %s %s", id, status, members.get("failureMessage", ""))
 
@@ -134,25 +142,57 @@ class Jobs:
         if (folder.path / "job.json").exists():
             return
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await self._objects.fetch(job.body["trainingDataConfig"]["s3Uri"], folder.path / "train.jsonl")
+        if job.body["customizationType"] == "DISTILLATION":
+            await self._teach(job, folder)
+        else:
+            await self._objects.fetch(job.body["trainingDataConfig"]["s3Uri"], folder.path / "train.jsonl")
         validators = job.body.get("validationDataConfig", {}).get("validators", [])
         for number, validator in enumerate(validators):
             await self._objects.fetch(validator["s3Uri"], folder.path / f"validation-{number}.jsonl")
-        folder.write(self._order(job, len(validators)))
+        folder.write(await self._order(job, len(validators)))
 
-    def _order(self, job: Resource, validators: int) -> dict[str, Any]:
+    async def _teach(self, job: Resource, folder: JobFolder) -> None:
+        """Have the teacher answer a distillation's prompts; what an earlier server brought is here still."""
+        if self.ask is None:
+            raise JobFailed("There is nobody to answer for the teacher.")
+        await self._resources.change(JOB, job.id, state.phase("data_processing", "InProgress"))
+        source, prompts = job.body["trainingDataConfig"], folder.path / distillation.PROMPTS
+        if "invocationLogsConfig" in source and not prompts.exists():
+            config = source["invocationLogsConfig"]
+            await logged_prompts.collect(self._objects, config, job.body["teacher"], prompts)
+        elif not prompts.exists():
+            await self._objects.fetch(source["s3Uri"], prompts)
+        await distillation.teach(folder.path, job.body["teacher"], _inference(job.body), self.ask)
+
+    async def _order(self, job: Resource, validators: int) -> dict[str, Any]:
         """job.json."""
         body = job.body
         return {
             "id": job.id,
             "arn": body["jobArn"],
             "method": body["customizationType"],
-            "base": body["base"],
+            "base": self._base(body["base"]),
             "train": "train.jsonl",
             "validation": [f"validation-{number}.jsonl" for number in range(validators)],
-            "hyperparameters": body.get("hyperParameters", {}),
-            "customization": body.get("customizationConfig", {}),
+            "hyperparameters": hyperparameters.given(body),
+            "grader": await self._grader(job),
         }
+
+    def _base(self, base: dict[str, Any]) -> dict[str, Any]:
+        """Where training begins: a custom model adds its adapter to the base, or stands in its place."""
+        if "custom" not in base:
+            return base
+        place = self._settings.home / "custom-models" / base["custom"]
+        adapted = (place / "adapter").is_dir()
+        return {**base, **({"adapter": str(place / "adapter")} if adapted else {"folder": str(place / "hf")})}
+
+    async def _grader(self, job: Resource) -> dict[str, Any] | None:
+        """What grades a reinforcement job's answers."""
+        config = job.body.get("customizationConfig", {}).get("rftConfig")
+        if not config:
+            return None
+        entry = graders.find(self._settings.home, config["graderConfig"]["lambdaGrader"]["lambdaArn"])
+        return await graders.with_service(entry, self._settings, self.keys, job.id)
 
     # meanwhile: the worker ---------------------------------------------------------------------------------------
 
@@ -244,6 +284,14 @@ INHERITED = (
     "validationDataConfig", "outputDataConfig", "customizationConfig", "customModelTags",
 )  # fmt: skip
 """What a custom model's record takes over from the job that made it."""
+
+
+def _inference(body: dict[str, Any]) -> dict[str, Any]:
+    """How a teacher answers: Converse's inferenceConfig."""
+    h = hyperparameters.read("DISTILLATION", hyperparameters.given(body))
+    teacher = body["customizationConfig"]["distillationConfig"]["teacherModelConfig"]
+    length = teacher.get("maxResponseLengthForInference")
+    return {"temperature": h["temperature"], **({"maxTokens": length} if length else {})}
 
 
 def _move(source: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,8 @@ def read(path: Path, customization_type: str, part: str = "train") -> tuple[str,
     """The name of the file's format and its rows.
 
     Rows: {"messages", "tools"} for conversations in OpenAI's roles (loss on the assistant's turns), {"text"} for plain
-    text, {"prompt", "chosen", "rejected", "tools"} for preferences, {"messages", "reference"} for prompts to be graded.
-    Raises DataError.
+    text, {"prompt", "chosen", "rejected", "tools"} for preferences, {"messages", "reference"} for prompts to be graded;
+    of "prompts", in the place of a customizationType, turns as Converse takes them. Raises DataError.
     """
     rows: list[Row] = []
     faults: list[str] = []
@@ -53,12 +53,17 @@ def read(path: Path, customization_type: str, part: str = "train") -> tuple[str,
     for number, line in _lines(path):
         try:
             format = _format(line, FORMATS[customization_type])
-            rows.append(format.read(line) if isinstance(line, dict) else {})
+            rows.append(format.read(line))
             formats.add(format.name)
         except Fault as fault:
             faults.append(f"line {number}: {fault}")
     _check(path, rows, faults, formats, MOST_RECORDS[part])
     return formats.pop(), rows
+
+
+def check(line: Row, customization_type: str) -> Row:
+    """One line as a row. Raises Fault."""
+    return _format(line, FORMATS[customization_type]).read(line)
 
 
 def _check(path: Path, rows: list[Row], faults: list[str], formats: set[str], most: int) -> None:
@@ -136,6 +141,23 @@ def _plain(line: Row) -> Row:
 
 def _conversation(line: Row) -> Row:
     """bedrock-conversation-2024: Converse's own messages, so they read as a Converse request does."""
+    turn = _turn(line)
+    if turn["messages"][-1]["role"] != "assistant":
+        raise Fault("the last message is not the assistant's: there is nothing to learn")
+    spoken = [_with_objects(message) for message in messages(turn)]  # type: ignore[arg-type]
+    return {"messages": spoken, "tools": [function(spec) for spec in _tool_specs(line.get("toolConfig", {}))]}
+
+
+def _prompt(line: Row) -> Row:
+    """A prompt for a teacher, and its answer where it has one."""
+    _only(line, "prompt", "completion", "system")
+    sides = {"user": "prompt", "assistant": "completion"}
+    turns = [{"role": r, "content": [{"text": _text(line, key)}]} for r, key in sides.items() if key in line]
+    return {"messages": turns, **({"system": [{"text": _text(line, "system")}]} if "system" in line else {})}
+
+
+def _turn(line: Row) -> Row:
+    """The members of a conversation that reach a model, checked."""
     if line["schemaVersion"] != "bedrock-conversation-2024":
         raise Fault(f"schemaVersion {line['schemaVersion']!r} is not bedrock-conversation-2024")
     _only(line, "schemaVersion", "system", "messages", "toolConfig")
@@ -143,11 +165,8 @@ def _conversation(line: Row) -> Row:
     tools = _tool_specs(line.get("toolConfig", {}))
     for place, turn in enumerate(turns):
         _check_turn(turn, place, {spec["name"] for spec in tools})
-    if turns[-1]["role"] != "assistant":
-        raise Fault("the last message is not the assistant's: there is nothing to learn")
-    turn = {"system": _system_blocks(line), "messages": turns}
-    spoken = [_with_objects(message) for message in messages(turn)]  # type: ignore[arg-type]
-    return {"messages": spoken, "tools": [function(spec) for spec in tools]}
+    config = {"toolConfig": line["toolConfig"]} if tools else {}
+    return {"system": _system_blocks(line), "messages": turns, **config}
 
 
 def _graded(line: Row) -> Row:
@@ -162,8 +181,10 @@ def _graded(line: Row) -> Row:
     return {"messages": turns, "reference": {key: value for key, value in line.items() if key != "messages"}}
 
 
+CONVERSATION = Format("bedrock-conversation-2024", frozenset({"schemaVersion", "messages"}), _conversation)
+
 FINE_TUNING = (
-    Format("bedrock-conversation-2024", frozenset({"schemaVersion", "messages"}), _conversation),
+    CONVERSATION,
     Format("preference", frozenset({"prompt", "chosen", "rejected"}), _preference),
     Format("prompt and completion", frozenset({"prompt", "completion"}), _completion),
 )
@@ -171,10 +192,11 @@ FINE_TUNING = (
 FORMATS: dict[str, tuple[Format, ...]] = {
     "FINE_TUNING": FINE_TUNING,
     "CONTINUED_PRE_TRAINING": (Format("plain text", frozenset({"input"}), _plain),),
-    "DISTILLATION": FINE_TUNING,
+    "DISTILLATION": (CONVERSATION,),
+    "prompts": (replace(CONVERSATION, read=_turn), Format("prompt", frozenset({"prompt"}), _prompt)),
     "REINFORCEMENT_FINE_TUNING": (Format("prompts to be graded", frozenset({"messages"}), _graded),),
 }
-"""customizationType -> the formats of its data."""
+"""customizationType -> the formats of its data; `prompts` are what a distillation's data is made of."""
 
 
 # checks ----------------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def _http(spec: dict[str, Any], timeout_s: float) -> Grade:
 
 
 def _post(url: str, body: Any, headers: dict[str, str], timeout_s: float) -> Any:
-    """The JSON answer to a POST. Asked again where the other side is away or busy. GraderError names what went wrong."""
+    """The JSON answer to a POST. Asked again where the other side is away or busy. GraderError says what is wrong."""
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}, method="POST"
     )
