@@ -14,7 +14,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,20 @@ class Model:
     """Key of packaged.PACKAGES: the package that `source` is made from when the model is first loaded."""
     folder: str | None = None
     """Hugging Face folder of the same weights, where there is one: what training starts from."""
+    adapter: str | None = None
+    """LoRA adapter that is laid over `source`: absolute path of a GGUF file."""
+    base: str = ""
+    """Id of the model whose engine answers this one too; empty where it has an engine of its own."""
     region: str = "us-east-1"
 
     @property
     def arn(self) -> str:
-        return foundation_model_arn(self.region, self.id)
+        return self.id if self.id.startswith("arn:") else foundation_model_arn(self.region, self.id)
+
+    @property
+    def engine(self) -> str:
+        """Id of the model whose engine answers."""
+        return self.base or self.id
 
     @property
     def task(self) -> str:
@@ -145,10 +154,15 @@ class Catalog:
         self._read_at = float("-inf")
         self._changes = 0
         self._reading = asyncio.Lock()
+        self.beyond: Callable[[str], Awaitable[Model | None]] = _nothing
+        """Asked for names that are not the catalog's own: models that callers made."""
 
     async def resolve(self, model_id: str) -> Model:
-        """The model for an id, alias, foundation-model ARN, inference profile id or ARN; ValidationException."""
-        model = (await self.snapshot()).find(model_id)
+        """The model for an id, alias, foundation-model ARN, inference profile id or ARN, or for a name `beyond`.
+
+        ValidationException for a name that nothing has, and what `beyond` raises.
+        """
+        model = (await self.snapshot()).find(model_id) or await self.beyond(model_id)
         if model is None:
             raise ValidationException(packaged.missing(model_id) or UNKNOWN)
         return model
@@ -278,6 +292,10 @@ class Catalog:
             return None
 
 
+async def _nothing(name: str) -> Model | None:
+    return None
+
+
 async def _exists(db: AsyncConnection, column: Any, value: str) -> bool:
     return (await db.execute(select(column).where(column == value))).first() is not None
 
@@ -319,7 +337,7 @@ def _check(model: Model) -> None:
 
 
 def _check_source(model: Model) -> None:
-    files = [model.mmproj, None if model.remote else model.source]
+    files = [model.mmproj, model.adapter, None if model.remote else model.source]
     for path in filter(None, files):
         if not Path(path).is_absolute() or not Path(path).is_file():
             raise ValidationException(f"{path} is not the absolute path of a file.")

@@ -25,6 +25,12 @@ def arn(settings: Settings, kind: str, *path: str) -> str:
     return f"arn:aws:bedrock:{settings.region}:{settings.account_id}:{kind}/{'/'.join(path)}"
 
 
+def kind_of(identifier: str) -> str | None:
+    """What an ARN is of (`custom-model`); None for what is no ARN of an account's own things."""
+    found = _ARN.fullmatch(identifier)
+    return found[1] if found else None
+
+
 def id_in(identifier: str, kind: str) -> str | None:
     """The id at the end of an ARN of this kind; None for anything else."""
     found = _ARN.fullmatch(identifier)

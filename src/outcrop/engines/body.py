@@ -74,7 +74,7 @@ def body(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
         **_prefill(turn, endpoint),
         **_unthinking(turn, endpoint),
         **_additional(turn.get("additionalModelRequestFields") or {}, endpoint),
-        **endpoint.kind.always,
+        **endpoint.always,
     }
 
 
@@ -92,7 +92,7 @@ def _continuation(turn: Turn, endpoint: Endpoint) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
         **_inference(turn, endpoint),
         **_additional(turn.get("additionalModelRequestFields") or {}, endpoint),
-        **endpoint.kind.always,
+        **endpoint.always,
     }
 
 

@@ -82,3 +82,10 @@ class Endpoint:
     """BERT's own tokenizer, for a model that has a WordPiece vocabulary and runs here."""
     scores: str = ""
     """What this model's rerank scores are, where that differs from the kind's `scores`."""
+    choosing: dict[str, Any] = field(default_factory=dict)
+    """Fields that choose this model among those of one server: its adapter."""
+
+    @property
+    def always(self) -> dict[str, Any]:
+        """Fields that every generation carries."""
+        return {**self.kind.always, **self.choosing}

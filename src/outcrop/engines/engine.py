@@ -10,7 +10,7 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,7 @@ from ..catalog import Model
 from ..config import Settings
 from ..errors import ModelErrorException, ModelNotReadyException
 from . import machine
+from .adapters import Adapters
 from .choice import Choice, choose, wheel
 from .endpoint import KINDS, Endpoint
 from .gguf_info import GgufInfo, read_info
@@ -42,16 +43,25 @@ Admit = Callable[["Engine", GgufInfo, int], Awaitable[Plan]]
 
 
 class Engine:
-    """The engine of one model and the queue before it."""
+    """The engine of one model and the queue before it. It answers for the models that are adapters over it, too.
 
-    def __init__(self, model: Model, settings: Settings, admit: Admit) -> None:
+    `wished` gives the adapters to load, asked at each start, `gather_s` seconds after it was wanted: time for others
+    that come at the same moment.
+    """
+
+    def __init__(
+        self, model: Model, settings: Settings, admit: Admit, wished: Callable[[], Iterable[str]] = tuple,
+        gather_s: float = 0.0, on_ready: Callable[[Engine], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self.model, self.settings = model, settings
         self.turnstile = Turnstile(settings.engine_slots, settings.queue_limit)
         self.choice = Choice("")
         self.plan: Plan | None = None
         """What it was given; None while it holds no memory."""
         self.last_used = time.monotonic()
-        self._admit = admit
+        self.adapters: Adapters | None = None
+        """Those that the process has or is being started with; None while that is open."""
+        self._admit, self._wished, self._gather_s, self._on_ready = admit, wished, gather_s, on_ready
         self._process: EngineProcess | None = None
         self._key = ""
         self._words: WordPiece | None = None
@@ -80,6 +90,10 @@ class Engine:
         """Whether `model` would be answered by the very same process."""
         return (self.model.source, self.model.mmproj) == (model.source, model.mmproj)
 
+    def takes(self, adapter: str | None) -> bool:
+        """Whether the process that runs, or the next one, has this adapter; it has None, the base, always."""
+        return adapter is None or self.adapters is None or self.adapters.knows(adapter)
+
     def share(self, tokens: int) -> int:
         """What a request takes of a shared cache; a guess where the caller has none."""
         context = self.plan.context if self.plan else TYPICAL_TOKENS
@@ -105,21 +119,20 @@ class Engine:
     def _alive(self) -> bool:
         return self._process is not None and self._process.running
 
-    @property
-    def _endpoint(self) -> Endpoint:
-        assert self._process
-        kind, served = KINDS[self.model.kind], self.model.served_name
-        return Endpoint(self._process.address, kind, served, self._key, self._words, self._scores)
+    def _endpoint(self, adapter: str | None) -> Endpoint:
+        assert self._process and self.adapters
+        kind, served, choosing = KINDS[self.model.kind], self.model.served_name, self.adapters.choosing(adapter)
+        return Endpoint(self._process.address, kind, served, self._key, self._words, self._scores, choosing)
 
-    async def endpoint(self) -> Endpoint:
-        """The running engine, loaded first if need be.
+    async def endpoint(self, adapter: str | None = None) -> Endpoint:
+        """The running engine, loaded first if need be, as it answers with an adapter (without one: as the base).
 
         Raises ModelNotReadyException after settings.load_wait_s, ModelErrorException when it cannot load,
         ServiceUnavailableException when it does not fit.
         """
         if not self._alive:
             await self._wait(self.load())
-        return self._endpoint
+        return self._endpoint(adapter)
 
     def load(self) -> asyncio.Task[None]:
         """Begin loading, or join the loading under way. After a failure the next try waits a little, then longer."""
@@ -130,6 +143,11 @@ class Engine:
             self._loading.add_done_callback(self._loaded)
         return self._loading
 
+    async def settled(self, timeout_s: float) -> None:
+        """Wait for the end of the load under way, whatever it is."""
+        if self._loading:
+            await asyncio.wait([self._loading], timeout=max(0.0, timeout_s))
+
     async def stop(self) -> None:
         """End the loading and the process, if any; the engine is cold after."""
         if self._loading:
@@ -138,7 +156,7 @@ class Engine:
         process, self._process = self._process, None
         if process:
             await process.stop()
-        self.plan = None
+        self._forget()
 
     async def settle(self) -> None:
         """Called when a request broke on the engine: notice now if it died."""
@@ -156,7 +174,9 @@ class Engine:
 
     async def _load(self) -> None:
         try:
+            await asyncio.sleep(self._gather_s)
             info = await asyncio.to_thread(self._read)
+            self.adapters = Adapters(self._wished())
             plan = self.plan = await self._admit(self, info, self._extra())
             begin = time.monotonic()
             self._process = await self._started(info, plan)
@@ -164,6 +184,7 @@ class Engine:
         except (EngineFailed, ValueError, OSError) as error:
             raise self._failed(error) from error
         self._failures, self._failure = 0, ""
+        self._on_ready(self)
         log.info("loaded %s in %.2f s with %s", self.model.id, time.monotonic() - begin, self.choice.label)
 
     def _read(self) -> GgufInfo:
@@ -177,7 +198,9 @@ class Engine:
         return info
 
     def _extra(self) -> int:
-        return Path(self.model.mmproj).stat().st_size if self.model.mmproj else 0
+        """Bytes of what is loaded beside the model."""
+        adapters = self.adapters.size_bytes if self.adapters else 0
+        return adapters + (Path(self.model.mmproj).stat().st_size if self.model.mmproj else 0)
 
     async def _started(self, info: GgufInfo, plan: Plan) -> EngineProcess:
         """The chosen engine, or the wheel in place of one built here that no longer starts (a library that is gone)."""
@@ -192,6 +215,17 @@ class Engine:
             return await self._start(info, plan)
 
     async def _start(self, info: GgufInfo, plan: Plan) -> EngineProcess:
+        """The engine with all adapters but those that it refuses: it stops at the first of them."""
+        assert self.adapters
+        while True:
+            try:
+                return await self._start_with(self.adapters.loaded, info, plan)
+            except EngineFailed as error:
+                if not self.adapters.blame(error.log):
+                    raise
+                log.error("an adapter of %s cannot be loaded: %s", self.model.id, error)
+
+    async def _start_with(self, loras: tuple[str, ...], info: GgufInfo, plan: Plan) -> EngineProcess:
         self._key = secrets.token_urlsafe(24)
         options = Options(
             model=self.model.source,
@@ -201,9 +235,11 @@ class Engine:
             pool=plan.pool,
             shared=plan.shared,
             threads=self.settings.engine_threads or machine.cores(),
-            prompt_cache_mib=plan.prompt_cache >> 20,
+            # llama.cpp finds a kept prompt again by its text alone, and would go on from another adapter's.
+            prompt_cache_mib=0 if loras else plan.prompt_cache >> 20,
             pooling=info.pooling,
             mmproj=self.model.mmproj or "",
+            loras=loras,
             connections=self.turnstile.places + 8,
             binary=self.choice.binary,
             batch=plan.batch,
@@ -213,13 +249,19 @@ class Engine:
     def _loaded(self, loading: asyncio.Task[None]) -> None:
         self._loading = None
         if loading.cancelled() or loading.exception():  # reading it keeps asyncio from reporting it as lost
-            self.plan = None
+            self._forget()
+
+    def _forget(self) -> None:
+        """Nothing runs any more."""
+        self.plan = self.adapters = None
 
     def _gone(self, process: EngineProcess) -> None:
         """A process ended after it was ready: a crash unless we ended it. The next lease loads again."""
         if process is not self._process:
             return
-        self._process, self.plan = None, None
+        self._process = None
+        if not self._loading:
+            self._forget()
         log.error("the engine of %s died: %s", self.model.id, process.death())
 
     def _failed(self, error: Exception) -> ModelErrorException:

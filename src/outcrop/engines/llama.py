@@ -40,6 +40,7 @@ class Options:
     """Tokens that are read at a time, and the longest text of an embedding model; 0 leaves llama.cpp's own."""
     mmproj: str = ""
     loras: tuple[str, ...] = ()
+    """LoRA adapters, loaded beside the model; each request names its own by its place here."""
     connections: int = 64
     """Most connections at once: llama.cpp's HTTP server gives each one a thread, for as long as it is kept alive."""
     binary: str = ""
@@ -84,6 +85,7 @@ def _optional_rows(o: Options) -> list[tuple[str, Any, list[str]]]:
         (o.batch, ("n_ubatch", o.batch, ["--ubatch-size", str(o.batch)])),
         (o.pooling == 4, ("pooling_type", 4, ["--pooling", "rank"])),
         (o.loras, ("lora_adapters", o.loras, [word for path in o.loras for word in ("--lora", path)])),
+        (o.loras, ("lora_init_without_apply", True, ["--lora-init-without-apply"])),
     ]
     return [row for wanted, row in chosen if wanted]
 
@@ -97,7 +99,7 @@ def parameters(options: Options) -> Any:
     """xllamacpp's CommonParams."""
     xllamacpp = wheel()
     wrap = {
-        "lora_adapters": lambda paths: [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in paths],
+        "lora_adapters": lambda paths: [xllamacpp.CommonAdapterLoraInfo(path, 0.0) for path in paths],
         "pooling_type": xllamacpp.llama_pooling_type,
     }
     params = xllamacpp.CommonParams()

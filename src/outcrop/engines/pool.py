@@ -10,11 +10,17 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ..catalog import Model
 from ..config import Settings
-from ..errors import ModelErrorException, ModelStreamErrorException, ServiceUnavailableException
+from ..errors import (
+    ModelErrorException,
+    ModelNotReadyException,
+    ModelStreamErrorException,
+    ServiceUnavailableException,
+)
 from . import machine
 from .endpoint import KINDS, Endpoint
 from .engine import Engine
@@ -24,6 +30,9 @@ from .turnstile import Turnstile
 
 BROKEN = (OSError, ModelErrorException, ModelStreamErrorException)
 """What a request on a dying engine ends with."""
+
+GATHER_S = 0.05
+"""How long an engine that takes the place of another, for one more adapter, waits for adapters that come with it."""
 
 log = logging.getLogger("outcrop.engines")
 
@@ -49,11 +58,18 @@ class EngineStatus:
 
 
 class Engines:
-    """Engines by model id. Lives on one event loop; `close` ends every process it started."""
+    """Engines by model id. Lives on one event loop; `close` ends every process it started.
+
+    Models that are adapters over one base share its engine. Where the running process lacks one, a successor with the
+    longer list is started beside it and takes over once it is ready; what runs on the first ends there, and then it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._engines: dict[str, Engine] = {}
+        self._successors: dict[str, Engine] = {}
+        self._adapters: dict[str, dict[str, None]] = {}
+        """By engine, the adapters that its next start brings, in the order in which they were wanted first."""
         self._remote: dict[str, Turnstile] = {}
         self._retired: dict[asyncio.Task[None], Engine] = {}
         self._admission = asyncio.Lock()
@@ -75,10 +91,10 @@ class Engines:
             async with self._remote_turnstile(model).place():
                 yield Endpoint(model.source.rstrip("/"), KINDS[model.kind], model.served_name, model.key)
             return
-        engine = self._engine(model)
+        engine = await self._engine_for(model)
         async with engine.turnstile.place():
             try:
-                async with self._turn(engine, slot, tokens) as endpoint:
+                async with self._turn(engine, model.adapter, slot, tokens) as endpoint:
                     yield endpoint
             except BROKEN:
                 await engine.settle()
@@ -89,14 +105,26 @@ class Engines:
     def load(self, model: Model) -> None:
         """Begin loading `model` in the background; failures are logged and met again by the next lease."""
         self._refuse_when_closed()
+        self.expect(model)
         if not is_remote(model) and self._engine(model).state != "ready":
             with suppress(ModelErrorException):
                 self._engine(model).load()
 
     def unload(self, model_id: str) -> None:
         """Let go of a model that was removed: its running requests finish, then its engine ends."""
-        if engine := self._engines.pop(model_id, None):
-            self._retire(engine)
+        for engines in (self._engines, self._successors):
+            if engine := engines.pop(model_id, None):
+                self._retire(engine)
+
+    def expect(self, model: Model) -> None:
+        """Let the next start of the engine of `model` bring its adapter."""
+        if model.adapter:
+            self._adapters.setdefault(model.engine, {})[model.adapter] = None
+
+    def release(self, model: Model) -> None:
+        """The adapter of `model` is not wanted any more: the next start of its engine leaves it out."""
+        if model.adapter:
+            self._adapters.get(model.engine, {}).pop(model.adapter, None)
 
     def status(self) -> list[EngineStatus]:
         return [_status(engine) for engine in self._all()]
@@ -114,30 +142,67 @@ class Engines:
         await asyncio.gather(*(engine.stop() for engine in self._all()))
 
     @asynccontextmanager
-    async def _turn(self, engine: Engine, slot: bool, tokens: int) -> AsyncIterator[Endpoint]:
+    async def _turn(self, engine: Engine, adapter: str | None, slot: bool, tokens: int) -> AsyncIterator[Endpoint]:
         """Load first, then queue: a model that cannot load fails everybody at once, not one after the other."""
-        endpoint = await engine.endpoint()
+        endpoint = await engine.endpoint(adapter)
         if not slot:
             yield endpoint
             return
         async with engine.turnstile.turn(engine.share(tokens)):
-            yield await engine.endpoint()  # it may have died while we waited
+            yield await engine.endpoint(adapter)  # it may have died while we waited
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise ServiceUnavailableException("The service is shutting down.")
 
+    async def _engine_for(self, model: Model) -> Engine:
+        """The engine that has the model's adapter or will have it. Nobody else waits while a successor loads."""
+        self.expect(model)
+        until = time.monotonic() + self.settings.load_wait_s
+        while not (engine := self._engine(model)).takes(model.adapter):
+            successor = self._successor(engine)
+            if successor.takes(model.adapter):
+                return successor
+            await successor.settled(until - time.monotonic())  # it began without this adapter; the next one has it
+            if time.monotonic() >= until:
+                raise ModelNotReadyException(f"The model {model.id} is still loading. Try again in a few seconds.")
+        return engine
+
     def _engine(self, model: Model) -> Engine:
         """The engine of `model`. Where the model's files changed a new one takes over while the old one drains."""
-        engine = self._engines.get(model.id)
+        key = model.engine
+        engine = self._engines.get(key)
         if engine and not engine.serves(model):
-            self.unload(model.id)
+            self.unload(key)
             engine = None
         if engine is None:
-            engine = self._engines[model.id] = Engine(model, self.settings, self._admit)
+            self._engines[key] = self._new_engine(_alone(model))
             self._start_sweeping()
-        engine.model = model
+        elif key in self._successors and engine.state in ("cold", "failed"):
+            self._succeed(self._successors[key])
+        engine = self._engines[key]
+        engine.model = _alone(model)
         return engine
+
+    def _new_engine(self, model: Model, gather_s: float = 0.0) -> Engine:
+        return Engine(model, self.settings, self._admit, partial(self._wished, model.id), gather_s, self._succeed)
+
+    def _wished(self, key: str) -> list[str]:
+        return [*self._adapters.get(key, ())]
+
+    def _successor(self, engine: Engine) -> Engine:
+        """The engine that will take the place of this one, begun now if need be."""
+        key = engine.model.id
+        if key not in self._successors:
+            self._successors[key] = self._new_engine(engine.model, GATHER_S)
+        return self._successors[key]
+
+    def _succeed(self, successor: Engine) -> None:
+        """A successor takes over: it is ready, or the old engine is not. The old one ends once it is empty."""
+        key = successor.model.id
+        if self._successors.get(key) is successor:
+            self._retire(self._engines[key])
+            self._engines[key] = self._successors.pop(key)
 
     def _retire(self, engine: Engine) -> None:
         task = asyncio.create_task(self._end_when_empty(engine), name=f"retire {engine.model.id}")
@@ -149,7 +214,7 @@ class Engines:
         await engine.stop()
 
     def _all(self) -> list[Engine]:
-        return [*self._engines.values(), *self._retired.values()]
+        return [*self._engines.values(), *self._successors.values(), *self._retired.values()]
 
     def _remote_turnstile(self, model: Model) -> Turnstile:
         """A remote server has its own slots: only the number of requests in flight is bounded."""
@@ -196,6 +261,11 @@ class Engines:
                 if engine.idle and time.monotonic() - engine.last_used > limit:
                     log.info("unloading %s, unused for %.0f s", engine.model.id, limit)
                     await engine.stop()
+
+
+def _alone(model: Model) -> Model:
+    """The model whose engine answers, without the adapter over it."""
+    return replace(model, id=model.engine, base="", adapter=None) if model.base else model
 
 
 def is_remote(model: Model) -> bool:

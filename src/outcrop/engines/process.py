@@ -30,6 +30,11 @@ ROOT = Path(__file__).parents[2]
 class EngineFailed(Exception):
     """An engine that did not start or did not stay; the message is for the person who runs the service."""
 
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
+        """All that the engine said."""
+
 
 class EngineProcess:
     """One running child. Made by `start`; `exited` is done once it is gone and reaped."""
@@ -114,7 +119,7 @@ class EngineProcess:
             answer = orjson.loads(await self.child.stdout.readline())
             self.address, self.pid = answer["address"], answer["pid"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise EngineFailed(await self._last_words()) from None
+            raise await self._failed() from None
         await self._become_healthy()
 
     async def _become_healthy(self) -> None:
@@ -123,11 +128,11 @@ class EngineProcess:
                 if await _healthy(http, self.address):
                     return
                 await asyncio.sleep(POLL_S)
-        raise EngineFailed(await self._last_words())
+        raise await self._failed()
 
-    async def _last_words(self) -> str:
+    async def _failed(self) -> EngineFailed:
         await asyncio.wait([self.exited], timeout=STOP_S)
-        return self.death()
+        return EngineFailed(self.death(), self.stderr.decode("utf-8", "replace"))
 
     async def _watch(self) -> int:
         """Reap, then give stderr a moment to end: a grandchild that holds it open must not hide the exit."""
