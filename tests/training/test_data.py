@@ -1,4 +1,4 @@
-"""Training data that cannot be used is refused by line and reason before anything is computed; then what it reads as."""
+"""Training data that cannot be used is refused by line and reason before anything is computed; what it reads as."""
 
 from __future__ import annotations
 

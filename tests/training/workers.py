@@ -20,7 +20,10 @@ CONTEXT.set_forkserver_preload(["tests.training.preloaded"])
 
 
 def job(folder: Path, begin: Path, rows: Iterable[Any], method: str = "FINE_TUNING", **order: Any) -> Path:
-    """Write job.json and its data, to begin with a folder or a GGUF file. `order` may hold validation rows, hyperparameters (any values) and more."""
+    """Write job.json and its data, to begin with a folder or a GGUF file.
+
+    `order` may hold validation rows, hyperparameters (any values) and more members of job.json.
+    """
     folder.mkdir(parents=True)
     write(folder / "train.jsonl", rows)
     validation = []
