@@ -21,6 +21,7 @@ ROWS = [
     {"endpoints", "environment", "models_cli"},
     {"api"},
     {"wire", "services", "checking"},
+    {"custom"},
     {"inference", "jobs", "training"},
     {"asynchronous", "rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
     {"engines", "catalog", "pull"},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .asynchronous import AsyncInvokes
 from .catalog import Catalog
 from .config import Settings
+from .custom import Deployments
 from .engines.pool import Engines
 from .inference import Inference
 from .invocation_log import InvocationLog
@@ -34,4 +35,5 @@ class Services:
     telemetry: Telemetry
     invocation_log: InvocationLog
     jobs: Jobs
+    deployments: Deployments
     async_invokes: AsyncInvokes

@@ -4,7 +4,31 @@ To add an operation: a function named after it under `@operation`, in the file o
 and its name in the list below.
 """
 
-from . import async_invoke, bidirectional, converse, customization, invoke, logging, models, rerank
+from . import (
+    async_invoke,
+    bidirectional,
+    converse,
+    custom_models,
+    customization,
+    deployments,
+    invoke,
+    logging,
+    models,
+    rerank,
+    tags,
+)
 
-FAMILIES = (async_invoke, bidirectional, converse, customization, invoke, logging, models, rerank)
+FAMILIES = (
+    async_invoke,
+    bidirectional,
+    converse,
+    custom_models,
+    customization,
+    deployments,
+    invoke,
+    logging,
+    models,
+    rerank,
+    tags,
+)
 """The families that are served; importing them registers their operations."""

@@ -1,0 +1,151 @@
+"""Brings custom models into their engines, and keeps in the records what came of it.
+
+Knows nothing of the API's shapes. A record of a deployment or of a provisioned throughput has `arn`, `target` (the
+ARN of a custom model, or a foundation model's id), `wanted` (the target that it is to have) and `status`. A server
+that starts again goes on with what was still coming up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from ..catalog import Model
+from ..engines.pool import Engines
+from ..errors import ModelNotReadyException, ResourceNotFoundException, ServiceError, ThrottlingException
+from ..jobs import CUSTOM_MODEL
+from ..names import id_in
+from ..store.resources import Resource, Resources
+from .background import Background
+from .serving import SERVING, CustomModels
+
+PAUSE_S = 0.5
+"""Before an engine that is still loading, or full, is asked again."""
+
+Body = dict[str, Any]
+log = logging.getLogger("outcrop.custom")
+
+
+class Deployments:
+    """All that answers for a custom model. `begin` takes up what an earlier server left; `close` leaves the rest."""
+
+    def __init__(self, resources: Resources, models: CustomModels, engines: Engines) -> None:
+        self.models = models
+        self.changing = asyncio.Lock()
+        """Held while something comes to lean on a custom model, and while one that nothing leans on is deleted."""
+        self._resources, self._engines = resources, engines
+        self._work = Background()
+
+    async def begin(self) -> None:
+        """Let engines bring the adapters of all that is up with their first start, and bring up the rest."""
+        for kind in SERVING:
+            for found in await self._resources.list(kind):
+                if found.body["wanted"] != found.body["target"] or found.body["status"] == "Creating":
+                    self.bring_up(found)
+                elif found.body["status"] != "Failed":
+                    await self._expect(found)
+
+    def bring_up(self, made: Resource) -> None:
+        """Load the wanted model behind the caller's back; what it was before answers until then."""
+        self._work.start(made.body["arn"], self._bring_up(made.kind, made.id))
+
+    async def take_down(self, made: Resource) -> None:
+        """Forget a deployment; its engine lets go of what nobody else needs. Running answers come to their end."""
+        self._work.stop(made.body["arn"])
+        await self._resources.delete(made.kind, made.id)
+        self.models.forget()
+        for target in {made.body["target"], made.body["wanted"]}:
+            await self._release(target)
+
+    async def leaning(self, target: str) -> list[str]:
+        """ARNs of all that a custom model, by its ARN, is needed for."""
+        every = [found for kind in SERVING for found in await self._resources.list(kind)]
+        return [found.body["arn"] for found in every if target in (found.body["target"], found.body["wanted"])]
+
+    async def close(self) -> None:
+        await self._work.close()
+
+    async def _expect(self, found: Resource) -> None:
+        try:
+            self._engines.expect(await self.models.of_target(found.body["target"], found.body["arn"]))
+        except ServiceError as error:
+            log.error("%s does not answer: %s", found.body["arn"], error)
+
+    async def _bring_up(self, kind: str, id: str) -> None:
+        made = await self._resources.get(kind, id)
+        wanted, before = made.body["wanted"], made.body["target"]
+        try:
+            await self._load(await self.models.of_target(wanted, made.body["arn"]))
+        except ServiceError as error:
+            log.error("%s cannot answer: %s", made.body["arn"], error)
+            await self._change(made, _failed(error.message))
+        else:
+            await self._change(made, _up(wanted, SERVING[kind]))
+        for target in {wanted, before}:
+            await self._release(target)
+
+    async def _load(self, model: Model) -> None:
+        """Wait until an engine answers for the model. Raises what keeps it from that."""
+        while True:
+            try:
+                async with self._engines.lease(model, slot=False):
+                    return
+            except (ModelNotReadyException, ThrottlingException):
+                await asyncio.sleep(PAUSE_S)
+
+    async def _change(self, made: Resource, edit: Callable[[Body], Body]) -> None:
+        with suppress(ResourceNotFoundException):  # deleted meanwhile
+            await self._resources.change(made.kind, made.id, edit)
+        self.models.forget()
+
+    async def _release(self, target: str) -> None:
+        """Drop a model that nothing leans on any more from its engine."""
+        if not id_in(target, CUSTOM_MODEL) or await self.leaning(target):
+            return
+        with suppress(ServiceError):
+            model = await self.models.of_target(target, target)
+            self._engines.release(model)
+            if not model.adapter:
+                self._engines.unload(model.engine)
+
+
+def fresh(request: Any, arn: str, target: str, **members: Any) -> Body:
+    """The record of something that is to answer for `target`."""
+    now = time.time()
+    return {**request, "arn": arn, "target": target, "wanted": target, "status": "Creating", "changed": now, **members}
+
+
+def wanting(target: str) -> Callable[[Body], Body]:
+    """It is to answer for another model. What it answers for now goes on until then."""
+    return lambda body: {**body, "wanted": target, "update": {"target": target, "status": "Updating"}, **_now()}
+
+
+def _up(target: str, status: str) -> Callable[[Body], Body]:
+    def edit(body: Body) -> Body:
+        if body["wanted"] != target:  # wanted something else meanwhile: that is still to come
+            return body
+        update = {"update": {"target": target, "status": "UpdateCompleted"}} if "update" in body else {}
+        kept = {name: value for name, value in body.items() if name != "failureMessage"}
+        return {**kept, "target": target, "status": status, **update, **_now()}
+
+    return edit
+
+
+def _failed(message: str) -> Callable[[Body], Body]:
+    """What never answered failed; what did goes on with the model that it had."""
+
+    def edit(body: Body) -> Body:
+        said = {"failureMessage": message[:2048], "wanted": body["target"], **_now()}
+        if body["status"] == "Creating" or body["status"] == "Failed":
+            return {**body, "status": "Failed", **said}
+        return {**body, **said, "update": {"target": body["wanted"], "status": "UpdateFailed"}}
+
+    return edit
+
+
+def _now() -> Body:
+    return {"changed": time.time()}
