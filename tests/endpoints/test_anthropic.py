@@ -149,6 +149,7 @@ async def test_an_engine_that_fails_at_once_is_an_http_error(door, stub, stream)
         ({"max_tokens": "x"}, "STRING_VALUE can not be converted to an Integer at 'max_tokens'"),
         ({"temperature": 3}, "1 validation error detected: Value '3.0' at 'temperature' failed to satisfy constraint"),
         ({"container": "c"}, "container: Outcrop runs no code in containers."),
+        ({"thread": {"type": "create"}}, "thread: Outcrop holds no conversations"),
         ({"mcp_servers": []}, "mcp_servers: Outcrop does not connect to MCP servers"),
         ({"tools": [{"type": "web_search_20250305", "name": "w"}]}, "tool type [web_search_20250305] is not"),
         ({"messages": []}, "A conversation must start with a user message."),

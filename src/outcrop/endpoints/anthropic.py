@@ -43,6 +43,7 @@ REFUSED = {
     "inference_geo": "Outcrop runs where you run it.",
     "mcp_servers": "Outcrop does not connect to MCP servers; define their tools in tools.",
     "speed": "Outcrop has one speed.",
+    "thread": "Outcrop holds no conversations; the SDK's tool runner sends them whole with thread=False.",
 }
 """Keys of a body that ask for what only Anthropic's own servers do; null asks for nothing."""
 
