@@ -15,7 +15,8 @@ TOKENS = 16
 
 
 def greedy(base: Path, adapter: Path, prompts: list[str], place: Path) -> dict[str, Any]:
-    """{"prompts": token ids of each prompt in the chat template, "answers": the TOKENS ids after it}."""
+    """{"prompts": token ids of each prompt in the chat template, "answers": the TOKENS ids after it}. The end token is
+    never said."""
     process = CONTEXT.Process(target=_greedy, args=(base, adapter, prompts, place / "greedy.json"))
     process.start()
     process.join(100)
@@ -41,6 +42,8 @@ def _greedy(base: Path, adapter: Path, prompts: list[str], out: Path) -> None:
         whole = [*prompt]
         for _ in range(TOKENS):
             with torch.no_grad():
-                whole.append(int(model(torch.tensor([whole])).logits[0, -1].argmax()))
+                logits = model(torch.tensor([whole])).logits[0, -1]
+            logits[tokenizer.eos_token_id] = -torch.inf
+            whole.append(int(logits.argmax()))
         answers.append(whole[len(prompt) :])
     out.write_text(json.dumps({"prompts": ids, "answers": answers}))

@@ -19,11 +19,12 @@ from typing import Any
 from outcrop.engines.llama import Options
 
 KEY = "test"
+ADAPTED: dict[str, Any] = {"lora": [{"id": 0, "scale": 1.0}]}
 
 
 @contextmanager
 def served(model: Path, adapter: Path | None = None, slots: int = 4) -> Iterator[str]:
-    """The address of an engine on `model`, with `adapter` on every answer."""
+    """The address of an engine on `model` with `adapter` loaded: requests say ADAPTED to be answered by it."""
     loras = (str(adapter),) if adapter else ()
     options = Options(
         model=str(model), key=KEY, context=512, slots=slots, pool=512 * slots, shared=False, threads=1,
@@ -53,13 +54,14 @@ def post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return json.loads(answer.read())
 
 
-def answer(url: str, prompt: str, most: int = 24) -> str:
-    body = {"messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": most}
+def answer(url: str, prompt: str, most: int = 24, **more: Any) -> str:
+    body = {"messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": most, **more}
     return post(url, "/v1/chat/completions", body)["choices"][0]["message"]["content"] or ""
 
 
 def share_right(model: Path, questions: Sequence[tuple[str, str]], adapter: Path | None = None) -> float:
     """The share of questions, 0 to 1, that are answered word for word."""
     with served(model, adapter) as url, ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda one: answer(url, one[0]).strip(), questions))
+        more = ADAPTED if adapter else {}
+        answers = list(threads.map(lambda one: answer(url, one[0], **more).strip(), questions))
     return sum(said == right for said, (_, right) in zip(answers, questions, strict=True)) / len(questions)
