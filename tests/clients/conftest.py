@@ -24,6 +24,7 @@ from tests.live import Live, clean_environment, running
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENTS = ROOT / ".venv-clients"
 JAVASCRIPT = Path(__file__).parent / "javascript"
+AWS = ENVIRONMENTS / "newest" / "bin" / "aws"
 RUN_S = 300
 
 ENVIRONMENT = {

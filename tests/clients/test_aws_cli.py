@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import ENVIRONMENTS
+from tests.clients.conftest import AWS
 from tests.clients.words import MODEL
 from tests.live import Live, clean_environment
-
-AWS = ENVIRONMENTS / "newest" / "bin" / "aws"
 
 
 @pytest.fixture
@@ -32,7 +30,8 @@ def aws(server: Live, tmp_path: Path):
 def test_the_line_in_the_readme(aws) -> None:
     messages = '[{"role":"user","content":[{"text":"Hello, my name is Ada."}]}]'
     reply = aws("bedrock-runtime", "converse", "--model-id", MODEL, "--messages", messages)
-    assert reply["stopReason"] == "end_turn"
+    # The line sets no temperature: Pebble, sampling, sometimes talks until its context is full.
+    assert reply["stopReason"] in ("end_turn", "model_context_window_exceeded")
     assert reply["output"]["message"]["content"][0]["text"].strip()
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.clients.conftest import AWS
 from tests.live import Live, clean_environment
 
-AWS = Path(sys.executable).with_name("aws")
 Run = Callable[..., str]
 
 
 @pytest.fixture
 def aws(server: Live, tmp_path: Path) -> Run:
     if not AWS.exists():
-        pytest.skip("the aws CLI is not in this virtual environment: make test-clients installs it")
+        pytest.skip(f"{AWS} is missing: make test-clients installs it")
 
     def run(*words: str, fails: bool = False) -> str:
         environment = clean_environment(**server.env, HOME=str(tmp_path))
