@@ -16,7 +16,7 @@ from .api.customization import taught
 from .asynchronous import AsyncInvokes
 from .catalog import Catalog
 from .config import Settings
-from .custom import CustomModels, Deployments
+from .custom import CustomModels, Deployments, Imports
 from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
 from .endpoints.openai import openai_door
@@ -67,6 +67,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         deployments = Deployments(resources, customs, engines)
         stack.push_async_callback(deployments.close)
         await deployments.begin()
+        imports = Imports(settings, resources, objects, customs)
+        stack.push_async_callback(imports.close)
+        await imports.begin()
         jobs = Jobs(settings, resources, objects)
         stack.push_async_callback(jobs.close)
         async_invokes = AsyncInvokes(resources, objects)
@@ -84,6 +87,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             invocation_log=invocation_log,
             jobs=jobs,
             deployments=deployments,
+            imports=imports,
             async_invokes=async_invokes,
         )
         await jobs.begin(partial(taught, services), keys)

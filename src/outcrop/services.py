@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .asynchronous import AsyncInvokes
 from .catalog import Catalog
 from .config import Settings
-from .custom import Deployments
+from .custom import Deployments, Imports
 from .engines.pool import Engines
 from .inference import Inference
 from .invocation_log import InvocationLog
@@ -36,4 +36,5 @@ class Services:
     invocation_log: InvocationLog
     jobs: Jobs
     deployments: Deployments
+    imports: Imports
     async_invokes: AsyncInvokes

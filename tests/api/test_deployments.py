@@ -39,7 +39,8 @@ async def names(api: Api, **request: Any) -> list[str]:
 async def test_what_cannot_be_deployed_is_refused(api: Api) -> None:
     gone = "arn:aws:bedrock:us-east-1:000000000000:custom-model/test.tiny-v1/aaaaaaaaaaaa"
     assert await code(deploy(api, "d1", gone)) == "ResourceNotFoundException"
-    assert await code(deploy(api, "d1", "arn:aws:bedrock:us-east-1::foundation-model/test.tiny-v1")) == "ValidationException"
+    base = "arn:aws:bedrock:us-east-1::foundation-model/test.tiny-v1"
+    assert await code(deploy(api, "d1", base)) == "ValidationException"
     assert await code(deploy(api, "no spaces", gone)) == "ValidationException"
     half = await add_custom(api, "half", status="Creating")
     assert await code(deploy(api, "d1", half)) == "ValidationException"
@@ -73,7 +74,8 @@ async def test_a_custom_model_by_itself_answers_nobody(api: Api) -> None:
     model = await add_custom(api, "m")
     said = await say(api, model)
     assert said.startswith("ValidationException: Invocation of model ID arn:") and "deployment" in said
-    assert "identifier is invalid" in await say(api, model.replace("custom-model/test.tiny-v1", "custom-model-deployment"))
+    never = model.replace("custom-model/test.tiny-v1", "custom-model-deployment")
+    assert "identifier is invalid" in await say(api, never)
 
 
 async def test_a_custom_model_is_not_deleted_while_it_is_deployed(api: Api, tmp_path: Path) -> None:

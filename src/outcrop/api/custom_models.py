@@ -70,6 +70,7 @@ async def delete_custom_model(call: Call, request: DeleteCustomModelRequest) -> 
         made = await find(call, CUSTOM_MODEL, request["modelIdentifier"], CUSTOM_MODEL)
         if leaning := await _leaning(call, made):
             raise ConflictException(f"The custom model {made.name} is in use by {', '.join(leaning)[:1000]}.")
+        services.imports.stop(made)
         await services.resources.delete(CUSTOM_MODEL, made.id)
     await drop_tags(call, made.body["modelArn"])
     folder = services.deployments.models.folder(CUSTOM_MODEL, made.id)

@@ -4,6 +4,18 @@ Nothing here trains (jobs do) and nothing runs (engines do).
 """
 
 from .deployments import Deployments, fresh, wanting
+from .imports import COPY, IMPORT, Imports
 from .serving import DEPLOYMENT, IMPORTED, PROVISIONED, CustomModels
 
-__all__ = ["DEPLOYMENT", "IMPORTED", "PROVISIONED", "CustomModels", "Deployments", "fresh", "wanting"]
+__all__ = [
+    "COPY",
+    "DEPLOYMENT",
+    "IMPORT",
+    "IMPORTED",
+    "PROVISIONED",
+    "CustomModels",
+    "Deployments",
+    "Imports",
+    "fresh",
+    "wanting",
+]

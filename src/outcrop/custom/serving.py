@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..catalog import REFRESH_S, Catalog, Model
 from ..config import Settings
@@ -77,9 +78,15 @@ class CustomModels:
         if body.get("form") == "adapter":
             base = await self._catalog.resolve(body["base"]["id"])
             return replace(base, id=name, name=made.name or name, adapter=str(folder / "adapter.gguf"), base=base.id)
-        whole = {"id": name, "name": made.name or name, "source": str(folder / "model.gguf"), "base": body["modelArn"]}
+        whole: dict[str, Any] = {
+            "id": name,
+            "name": made.name or name,
+            "source": str(folder / "model.gguf"),
+            "base": body["modelArn"],
+        }
         if "serving" in body:  # imported: all that is known stands in its own record
-            return Model(**{**body["serving"], **whole, "provider": "Imported", "region": self._settings.region})
+            kept = {key: tuple(value) if isinstance(value, list) else value for key, value in body["serving"].items()}
+            return Model(**{**kept, **whole, "provider": "Imported", "region": self._settings.region})
         base = await self._catalog.resolve(body["base"]["id"])
         return replace(base, **whole, package="", mmproj=None, folder=str(folder / "hf"))
 
