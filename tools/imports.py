@@ -18,7 +18,7 @@ ROWS = [
     {"__main__"},
     {"cli"},
     {"app", "server"},
-    {"endpoints", "environment", "models_cli"},
+    {"endpoints", "environment", "models_cli", "jobs_cli"},
     {"api"},
     {"wire", "services", "checking"},
     {"custom"},

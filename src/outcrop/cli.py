@@ -230,6 +230,58 @@ def engine_list(settings: config.Settings, args: Arguments) -> None:
     print(choice.label + (f" ({choice.reason})" if choice.reason else ""))
 
 
+# jobs ---------------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _resources(settings: config.Settings) -> AsyncIterator[Any]:
+    from .store.resources import Resources
+
+    async with _records(settings) as records:
+        yield Resources(records)
+
+
+async def jobs_list(settings: config.Settings, args: Arguments) -> None:
+    from . import jobs_cli
+
+    async with _resources(settings) as resources:
+        await jobs_cli.show_all(resources)
+
+
+async def jobs_show(settings: config.Settings, args: Arguments) -> None:
+    from . import jobs_cli
+
+    async with _resources(settings) as resources:
+        await jobs_cli.show(settings, resources, args.job)
+
+
+async def jobs_watch(settings: config.Settings, args: Arguments) -> int:
+    from . import jobs_cli
+
+    async with _resources(settings) as resources:
+        return await jobs_cli.watch(settings, resources, args.job)
+
+
+async def jobs_stop(settings: config.Settings, args: Arguments) -> None:
+    from . import jobs_cli
+    from .environment import url
+    from .store.home import Home
+
+    home = Home(settings.home)
+    async with _resources(settings) as resources, _keys(settings) as keys:
+        pair = await keys.first()
+        secrets = {"aws_access_key_id": pair.key.id, "aws_secret_access_key": pair.secret} if pair else {}
+        address = url(settings, home) if home.server() else None
+        await jobs_cli.stop(resources, args.job, address, {"region_name": settings.region, **secrets})
+
+
+async def models_export(settings: config.Settings, args: Arguments) -> None:
+    from . import jobs_cli
+
+    async with _resources(settings) as resources:
+        await jobs_cli.export(settings, resources, args.id, args.to, args.format)
+
+
 # eval ---------------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +338,20 @@ COMMANDS: list[Command] = [
         "let a model answer under another id as well",
         (arg("alias", metavar="NAME"), arg("target", metavar="MODEL")),
     ),
+    Command(
+        "models export",
+        models_export,
+        "write the weights of a custom or imported model into a folder",
+        (
+            arg("id", metavar="MODEL", help="its name, id or ARN"),
+            arg("--to", type=Path, metavar="FOLDER", required=True),
+            arg("--format", choices=("safetensors", "gguf"), default="safetensors"),
+        ),
+    ),
+    Command("jobs list", jobs_list, "all customization jobs, the newest first"),
+    Command("jobs show", jobs_show, "what a job was asked, and how far it is", (arg("job"),)),
+    Command("jobs watch", jobs_watch, "the progress of a job until it ends", (arg("job"),)),
+    Command("jobs stop", jobs_stop, "ask a job to stop", (arg("job"),)),
     Command(
         "pull",
         pull,
