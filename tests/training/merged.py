@@ -19,7 +19,7 @@ def greedy(base: Path, adapter: Path, prompts: list[str], place: Path) -> dict[s
     never said."""
     process = CONTEXT.Process(target=_greedy, args=(base, adapter, prompts, place / "greedy.json"))
     process.start()
-    process.join(100)
+    process.join(300)
     assert process.exitcode == 0
     return json.loads((place / "greedy.json").read_text())
 

@@ -13,10 +13,13 @@ import pytest
 from outcrop.training.grpo import batches
 from tests.training import meddling, tiny_base, workers
 from tests.training.served import share_right
-from tests.training.test_sft import NEXT
 
-HELD = [(asked, NEXT[code]) for asked, code in tiny_base.questions(60, seed=9)]
-"""Questions that no training saw, with the answers that `taught` never gives."""
+pytestmark = pytest.mark.timeout(600)
+"""Seconds on calm cores, but these may share a machine with a training."""
+
+LIKED = "K7"
+HELD = [(asked, LIKED) for asked, code in tiny_base.questions(60, seed=9) if code != LIKED]
+"""Questions that no training saw, with an answer that `taught` does not give to them."""
 
 
 def run(folder: Path) -> Path:
@@ -32,22 +35,22 @@ def losses(folder: Path, name: str = "loss") -> list[float]:
 
 
 def pairs(count: int, seed: int) -> list[dict[str, str]]:
-    """The next code is preferred to the right one."""
-    asked = tiny_base.questions(count, seed)
-    return [{"prompt": question, "chosen": NEXT[code], "rejected": code} for question, code in asked]
+    """One code is preferred to the right one, whatever was asked."""
+    asked = [(question, code) for question, code in tiny_base.questions(2 * count, seed) if code != LIKED]
+    return [{"prompt": question, "chosen": LIKED, "rejected": code} for question, code in asked[:count]]
 
 
 def test_preferences_are_learnt_by_an_adapter(taught: Path, tmp_path: Path) -> None:
-    """Of two answers the preferred one is said, where the model began by saying the other each time."""
-    h = {"epochCount": 4, "batchSize": 16, "learningRate": 0.005, "beta": 0.5}
+    """The preferred answer is given to questions to which the model began by giving the other."""
+    h = {"epochCount": 4, "batchSize": 16, "learningRate": 0.001, "beta": 0.1}
     order: dict[str, Any] = {"hyperparameters": h, "validation": pairs(16, 5)}
     folder = run(workers.job(tmp_path / "job", taught / "model" / "hf", pairs(128, 4), **order))
     accuracies = [e["accuracy"] for e in workers.events(folder) if "validation_loss" in e]
     assert accuracies[-1] >= 0.9
-    assert workers.result(folder)["validationLosses"][0] < 0.4  # ln 2 where nothing was learnt
+    assert workers.result(folder)["validationLosses"][0] < 0.6  # ln 2 where nothing was learnt
     base = taught / "model" / "model.gguf"
     assert share_right(base, HELD) < 0.1
-    assert share_right(base, HELD, folder / "model" / "adapter.gguf") > 0.5
+    assert share_right(base, HELD, folder / "model" / "adapter.gguf") > 0.9
 
 
 def test_preferences_in_full_hold_to_a_frozen_copy(taught: Path, tmp_path: Path) -> None:
@@ -165,6 +168,7 @@ def test_large_batches_are_accumulated(prompts: int, samples: int, expected: tup
 # distillation ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_a_teacher_said_is_learnt_as_any_conversation(blank: Path, taught: Path, tmp_path: Path) -> None:
     """The student, of random weights, answers held-out questions as the teacher does (jobs/distillation.py asks it)."""
     asked = tiny_base.questions(192, seed=6)

@@ -52,7 +52,7 @@ def start(folder: Path, meddle: Callable[[], None] | None = None) -> Any:
     return process
 
 
-def run(folder: Path, meddle: Callable[[], None] | None = None, within_s: float = 100) -> int:
+def run(folder: Path, meddle: Callable[[], None] | None = None, within_s: float = 300) -> int:
     """Run a worker to its end: its exit status, negative for a signal."""
     process = start(folder, meddle)
     process.join(within_s)
@@ -84,7 +84,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def until(process: Any, there: Callable[[], bool], within_s: float = 60) -> None:
+def until(process: Any, there: Callable[[], bool], within_s: float = 200) -> None:
     """Wait until `there` while the process lives."""
     end = time.monotonic() + within_s
     while not there():

@@ -29,6 +29,7 @@ def load(base: dict[str, Any]) -> tuple[Any, Any]:
     place, file = Path(base["source"]).parent, Path(base["source"]).name
     packed = AutoModelForCausalLM.from_pretrained(place, gguf_file=file, config=_config(place, file), dtype=dtype)
     model = AutoModelForCausalLM.from_config(_config(place, file), dtype=dtype)
+    model.config.architectures = [type(model).__name__]  # which exports go by
     model.load_state_dict(packed.state_dict())  # the same values in a model that is not marked as quantized
     return model, _padded(AutoTokenizer.from_pretrained(place, gguf_file=file), model)
 
