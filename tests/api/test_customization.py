@@ -50,6 +50,25 @@ async def ended(api: Api, name: str) -> dict[str, Any]:
             await asyncio.sleep(0.02)
 
 
+LOGS = {"invocationLogsConfig": {"invocationLogSource": {"s3Uri": "s3://nowhere/"}}}
+
+
+def distillation(teacher: str | None) -> dict[str, Any]:
+    config = {"distillationConfig": {"teacherModelConfig": {"teacherModelIdentifier": teacher}}} if teacher else {}
+    return {"customizationType": "DISTILLATION", "hyperParameters": {}, "customizationConfig": config or RFT_EMPTY}
+
+
+RFT_EMPTY: dict[str, Any] = {"rftConfig": {}}
+
+
+def reinforcement(function: str | None, **typed: Any) -> dict[str, Any]:
+    grader = {"lambdaGrader": {"lambdaArn": f"arn:aws:lambda:us-east-1:123456789012:function:{function}"}}
+    config: dict[str, Any] = {"graderConfig": grader} if function else {}
+    config |= {"hyperParameters": typed} if typed else {}
+    method = {"customizationType": "REINFORCEMENT_FINE_TUNING", "hyperParameters": {}}
+    return {**method, "customizationConfig": {"rftConfig": config}}
+
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"hyperParameters": {"epochCount": "0"}}, "ValidationException", "epochCount must be between 1 and 100, not 0"),
     ({"hyperParameters": {"epochCount": "two"}}, "ValidationException", "epochCount must be an integer, not 'two'"),
@@ -63,6 +82,13 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"trainingDataConfig": {"s3Uri": "s3://data/../x"}}, "ValidationException", "Invalid key"),
     ({"outputDataConfig": {"s3Uri": "s3://nowhere/"}}, "ValidationException", "s3://nowhere/ is not accessible"),
     ({"jobName": "no spaces"}, "ValidationException", "jobName"),
+    ({"trainingDataConfig": LOGS}, "ValidationException", "Only a DISTILLATION takes its data from invocation logs"),
+    (distillation(None), "ValidationException", "customizationConfig.distillationConfig is missing"),
+    (distillation("outcrop.nothing"), "ValidationException", "model identifier is invalid"),
+    ({**distillation(PEBBLE), "trainingDataConfig": LOGS}, "ValidationException", "s3://nowhere/ is not accessible"),
+    (reinforcement(None), "ValidationException", "graderConfig.lambdaGrader is missing"),
+    (reinforcement("grade"), "ValidationException", "put grade.py with lambda_handler(event, context), or grade.toml"),
+    (reinforcement(None, learningRate=0.0009, batchSize=16), "ValidationException", "lambdaGrader is missing"),
     (
         {"validationDataConfig": {"validators": [{"s3Uri": "s3://data/v.jsonl"}]}},
         "ValidationException",

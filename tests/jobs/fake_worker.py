@@ -1,7 +1,7 @@
 """A worker that trains nothing: it keeps the protocol of the job folder and does what the hyperparameter `act` says.
 
 done: reports its phases and a result.  bad: a failure in words.  die: ends without a word, each time.
-die-once: the first time only.  wait: works until it is asked to stop.
+die-once: the first time only.  wait: works until it is asked to stop.  deaf: works whatever it is asked.
 """
 
 from __future__ import annotations
@@ -62,7 +62,12 @@ def wait(folder: Path, lives: int) -> None:
     time.sleep(600)
 
 
-ACTS = {"done": done, "bad": bad, "die": die, "die-once": die_once, "wait": wait}
+def deaf(folder: Path, lives: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wait(folder, lives)
+
+
+ACTS = {"done": done, "bad": bad, "die": die, "die-once": die_once, "wait": wait, "deaf": deaf}
 
 if __name__ == "__main__":
     main()

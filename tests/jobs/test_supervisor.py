@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from outcrop.config import Settings
-from outcrop.jobs import CUSTOM_MODEL, JOB, Jobs, state
+from outcrop.jobs import CUSTOM_MODEL, JOB, Jobs, process, state
 from outcrop.store.objects import Objects
 from outcrop.store.records import Records
 from outcrop.store.resources import Resources
@@ -86,6 +86,17 @@ async def test_a_job_that_is_stopped_ends_within_seconds_and_leaves_no_model(at:
     assert await at.resources.list(CUSTOM_MODEL) == []
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_worker_that_does_not_leave_is_ended_and_not_started_again(
+    at: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE_S", 0.3)
+    id = await at.job("deaf")
+    await at.working(id)
+    await at.jobs.stop(id)
+    await at.until(id, "Stopped")
+    assert len(list(at.jobs.folder(id).path.glob("life-*"))) == 1
 
 
 async def test_a_job_that_waits_its_turn_is_stopped_without_having_begun(at: Setting) -> None:

@@ -126,7 +126,7 @@ class Jobs:
 
     async def _stopped(self, id: str) -> None:
         """A worker left early: because its job was stopped, or because the server closes."""
-        if (await self._resources.get(JOB, id)).body["status"] == "Stopping":
+        if await self._is_stopping(id):
             await self._end(id, "Stopped")
 
     async def _end(self, id: str, status: str, **members: Any) -> None:
@@ -204,7 +204,7 @@ class Jobs:
             code = await self._worked(id, folder)
             if code == DONE and folder.result():
                 return
-            if code == STOPPED:
+            if code == STOPPED or await self._is_stopping(id):
                 raise JobStopped
             if message := folder.failure():
                 raise JobFailed(message)
@@ -212,6 +212,10 @@ class Jobs:
         raise JobFailed(
             f"The training process died {ATTEMPTS} times, the last time with status {code}. {folder.last_words()}"
         )
+
+    async def _is_stopping(self, id: str) -> bool:
+        """Whether its end was asked for: one that did not leave in time was killed, and is not started again."""
+        return (await self._resources.get(JOB, id)).body["status"] == "Stopping"
 
     async def _worked(self, id: str, folder: JobFolder) -> int:
         """One life of a worker: its exit status."""
