@@ -10,8 +10,7 @@ from tests.training import workers
 from tests.training.served import answer, served
 from tests.training.test_pebble import PEBBLE
 
-pytestmark = pytest.mark.timeout(600)
-"""Seconds on calm cores, but these may share a machine with a training."""
+pytestmark = workers.MARKS
 
 ROWS = [{"prompt": "what is the word", "completion": "granite"}]
 

@@ -14,8 +14,7 @@ from outcrop.training.grpo import batches
 from tests.training import meddling, tiny_base, workers
 from tests.training.served import share_right
 
-pytestmark = pytest.mark.timeout(600)
-"""Seconds on calm cores, but these may share a machine with a training."""
+pytestmark = workers.MARKS
 
 LIKED = "K7"
 HELD = [(asked, LIKED) for asked, code in tiny_base.questions(60, seed=9) if code != LIKED]

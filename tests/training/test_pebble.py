@@ -14,6 +14,9 @@ from tests.training.served import share_right
 PEBBLE = Path(outcrop.__file__).parent / "models" / "pebble-v1.gguf"
 
 
+pytestmark = workers.MARKS
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_pebble_learns_a_task_by_the_defaults(tmp_path: Path) -> None:

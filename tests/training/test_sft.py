@@ -19,8 +19,7 @@ from outcrop.convert import convert
 from tests.training import meddling, merged, tiny_base, workers
 from tests.training.served import ADAPTED, post, served, share_right
 
-pytestmark = pytest.mark.timeout(600)
-"""Seconds on calm cores, but these may share a machine with a training."""
+pytestmark = workers.MARKS
 
 NEXT = dict(zip(tiny_base.CODES, [*tiny_base.CODES[1:], tiny_base.CODES[0]], strict=True))
 """A task that `taught` does not know: the code after the right one."""

@@ -6,6 +6,7 @@ its files are the real thing; only the imports, half a minute on a busy machine,
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -14,6 +15,14 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+MARKS = [
+    pytest.mark.timeout(600),  # seconds on calm cores, but these may share a machine with a training
+    pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="needs outcrop[train]"),
+]
+"""Of every test that runs workers."""
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.training.preloaded"])
