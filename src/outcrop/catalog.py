@@ -91,6 +91,8 @@ class Model:
     """LoRA adapter that is laid over `source`: absolute path of a GGUF file."""
     base: str = ""
     """Id of the model whose engine answers this one too; empty where it has an engine of its own."""
+    reserved: int = 0
+    """Slots of the engine that are kept for requests by this name, which has no more; 0 where it shares the rest."""
     region: str = "us-east-1"
 
     @property

@@ -119,3 +119,44 @@ async def test_a_big_waiter_that_leaves_lets_those_behind_it_in():
     assert crowd.through == ["a", "small"]
     crowd.go["a"].set(), crowd.go["small"].set()
     await asyncio.gather(first, small)
+
+
+async def test_slots_that_are_reserved_are_kept_and_their_owners_go_first():
+    turnstile, through, go = Turnstile(slots=2, waiting=0), [], asyncio.Event()
+    turnstile.reserved = 1
+
+    async def come(name: str, reserved: bool) -> None:
+        async with turnstile.turn(0, reserved):
+            through.append(name)
+            await go.wait()
+
+    names = [("a", False), ("b", False), ("c", True), ("d", True)]
+    tasks = [asyncio.create_task(come(*name)) for name in names]
+    await asyncio.sleep(0.01)
+    assert through == ["a", "c"], "b waits beside a slot that is kept"
+    go.set()
+    await asyncio.gather(*tasks)
+    assert through == ["a", "c", "d", "b"]
+    assert turnstile.active == 0
+
+
+async def test_a_full_house_takes_those_who_have_reserved_and_one_slot_stays_for_the_others():
+    turnstile = Turnstile(slots=1, waiting=0)
+    turnstile.reserved = 5
+    async with turnstile.place(), turnstile.turn():
+        with pytest.raises(ThrottlingException):
+            async with turnstile.place():
+                pass
+        async with turnstile.place(reserved=True):
+            pass
+
+
+async def test_a_reserved_waiter_that_leaves_lets_the_others_on():
+    turnstile = Turnstile(slots=1, waiting=0)
+    async with turnstile.turn():
+        leaving = asyncio.create_task(turnstile.turn(0, True).__aenter__())
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+    async with asyncio.timeout(1), turnstile.turn():
+        pass

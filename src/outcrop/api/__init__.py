@@ -16,6 +16,7 @@ from . import (
     invoke,
     logging,
     models,
+    provisioned,
     rerank,
     tags,
 )
@@ -32,6 +33,7 @@ FAMILIES = (
     invoke,
     logging,
     models,
+    provisioned,
     rerank,
     tags,
 )

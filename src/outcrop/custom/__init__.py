@@ -5,7 +5,7 @@ Nothing here trains (jobs do) and nothing runs (engines do).
 
 from .deployments import Deployments, fresh, wanting
 from .imports import COPY, IMPORT, Imports
-from .serving import DEPLOYMENT, IMPORTED, PROVISIONED, CustomModels
+from .serving import DEPLOYMENT, IMPORTED, PROVISIONED, UNIT, CustomModels
 
 __all__ = [
     "COPY",
@@ -13,6 +13,7 @@ __all__ = [
     "IMPORT",
     "IMPORTED",
     "PROVISIONED",
+    "UNIT",
     "CustomModels",
     "Deployments",
     "Imports",

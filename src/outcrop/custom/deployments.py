@@ -59,6 +59,7 @@ class Deployments:
         await self._resources.delete(made.kind, made.id)
         self.models.forget()
         for target in {made.body["target"], made.body["wanted"]}:
+            await self._unreserve(target, made.body["arn"])
             await self._release(target)
 
     async def leaning(self, target: str) -> list[str]:
@@ -69,9 +70,12 @@ class Deployments:
     async def close(self) -> None:
         await self._work.close()
 
+    async def _model(self, made: Resource, target: str) -> Model:
+        return await self.models.of_target(target, made.body["arn"], made.body.get("modelUnits", 0))
+
     async def _expect(self, found: Resource) -> None:
         try:
-            self._engines.expect(await self.models.of_target(found.body["target"], found.body["arn"]))
+            self._engines.expect(await self._model(found, found.body["target"]))
         except ServiceError as error:
             log.error("%s does not answer: %s", found.body["arn"], error)
 
@@ -79,7 +83,7 @@ class Deployments:
         made = await self._resources.get(kind, id)
         wanted, before = made.body["wanted"], made.body["target"]
         try:
-            await self._load(await self.models.of_target(wanted, made.body["arn"]))
+            await self._load(await self._model(made, wanted))
         except ServiceError as error:
             log.error("%s cannot answer: %s", made.body["arn"], error)
             await self._change(made, _failed(error.message))
@@ -101,6 +105,10 @@ class Deployments:
         with suppress(ResourceNotFoundException):  # deleted meanwhile
             await self._resources.change(made.kind, made.id, edit)
         self.models.forget()
+
+    async def _unreserve(self, target: str, arn: str) -> None:
+        with suppress(ServiceError):
+            self._engines.unreserve(await self.models.of_target(target, arn))
 
     async def _release(self, target: str) -> None:
         """Drop a model that nothing leans on any more from its engine."""

@@ -24,6 +24,9 @@ DEPLOYMENT, PROVISIONED, IMPORTED = "custom-model-deployment", "provisioned-mode
 SERVING = {DEPLOYMENT: "Active", PROVISIONED: "InService"}
 """Kind -> the status in which it answers. While it comes up, callers are told to try again."""
 
+UNIT = 4
+"""Requests at a time that a model unit of provisioned throughput reserves: slots of the model's engine."""
+
 KEPT = 1000
 """Names that are remembered for REFRESH_S."""
 
@@ -119,10 +122,13 @@ class CustomModels:
             raise ValidationException(f"{body['arn']} failed to come up: {body.get('failureMessage', '')}")
         if body["status"] == "Creating":
             raise ModelNotReadyException(f"{body['arn']} is still being created. Try again in a few seconds.")
-        return await self.of_target(body["target"], body["arn"])
+        return await self.of_target(body["target"], body["arn"], body.get("modelUnits", 0))
 
-    async def of_target(self, target: str, name: str) -> Model:
+    async def of_target(self, target: str, name: str, units: int = 0) -> Model:
         """What a deployment or a provisioned throughput leads to: a custom model, or a foundation model's id."""
+        return replace(await self._target(target, name), reserved=units * UNIT)
+
+    async def _target(self, target: str, name: str) -> Model:
         if id := id_in(target, CUSTOM_MODEL):
             return await self.of_custom(id, name)
         model = await self._catalog.resolve(target)

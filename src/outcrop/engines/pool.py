@@ -70,6 +70,10 @@ class Engines:
         self._successors: dict[str, Engine] = {}
         self._adapters: dict[str, dict[str, None]] = {}
         """By engine, the adapters that its next start brings, in the order in which they were wanted first."""
+        self._reserved: dict[str, dict[str, int]] = {}
+        """By engine, the slots that names have reserved."""
+        self._own: dict[str, Turnstile] = {}
+        """The queues of names that have reserved."""
         self._remote: dict[str, Turnstile] = {}
         self._retired: dict[asyncio.Task[None], Engine] = {}
         self._admission = asyncio.Lock()
@@ -91,16 +95,17 @@ class Engines:
             async with self._remote_turnstile(model).place():
                 yield Endpoint(model.source.rstrip("/"), KINDS[model.kind], model.served_name, model.key)
             return
-        engine = await self._engine_for(model)
-        async with engine.turnstile.place():
-            try:
-                async with self._turn(engine, model.adapter, slot, tokens) as endpoint:
-                    yield endpoint
-            except BROKEN:
-                await engine.settle()
-                raise
-            finally:
-                engine.last_used = time.monotonic()
+        async with self._own_turn(model, slot):
+            engine = await self._engine_for(model)
+            async with engine.turnstile.place(model.reserved > 0):
+                try:
+                    async with self._turn(engine, model, slot, tokens) as endpoint:
+                        yield endpoint
+                except BROKEN:
+                    await engine.settle()
+                    raise
+                finally:
+                    engine.last_used = time.monotonic()
 
     def load(self, model: Model) -> None:
         """Begin loading `model` in the background; failures are logged and met again by the next lease."""
@@ -117,9 +122,23 @@ class Engines:
                 self._retire(engine)
 
     def expect(self, model: Model) -> None:
-        """Let the next start of the engine of `model` bring its adapter."""
+        """Let the next start of the engine of `model` bring its adapter, and keep the slots that it has reserved."""
         if model.adapter:
             self._adapters.setdefault(model.engine, {})[model.adapter] = None
+        if model.reserved:
+            self._reserved.setdefault(model.engine, {})[model.id] = model.reserved
+            self._keep_reserved(model.engine)
+
+    def unreserve(self, model: Model) -> None:
+        """The slots that a name had reserved are everybody's again."""
+        self._reserved.get(model.engine, {}).pop(model.id, None)
+        self._own.pop(model.id, None)
+        self._keep_reserved(model.engine)
+
+    def _keep_reserved(self, key: str) -> None:
+        for engines in (self._engines, self._successors):
+            if engine := engines.get(key):
+                engine.turnstile.reserved = sum(self._reserved.get(key, {}).values())
 
     def release(self, model: Model) -> None:
         """The adapter of `model` is not wanted any more: the next start of its engine leaves it out."""
@@ -142,14 +161,26 @@ class Engines:
         await asyncio.gather(*(engine.stop() for engine in self._all()))
 
     @asynccontextmanager
-    async def _turn(self, engine: Engine, adapter: str | None, slot: bool, tokens: int) -> AsyncIterator[Endpoint]:
+    async def _own_turn(self, model: Model, slot: bool) -> AsyncIterator[None]:
+        """Where a name has reserved slots, its requests wait for one another before they come to the engine."""
+        if not model.reserved or not slot:
+            yield
+            return
+        own = self._own.get(model.id)
+        if own is None or own.slots != model.reserved:
+            own = self._own[model.id] = Turnstile(model.reserved, self.settings.queue_limit)
+        async with own.place(), own.turn():
+            yield
+
+    @asynccontextmanager
+    async def _turn(self, engine: Engine, model: Model, slot: bool, tokens: int) -> AsyncIterator[Endpoint]:
         """Load first, then queue: a model that cannot load fails everybody at once, not one after the other."""
-        endpoint = await engine.endpoint(adapter)
+        endpoint = await engine.endpoint(model.adapter)
         if not slot:
             yield endpoint
             return
-        async with engine.turnstile.turn(engine.share(tokens)):
-            yield await engine.endpoint(adapter)  # it may have died while we waited
+        async with engine.turnstile.turn(engine.share(tokens), model.reserved > 0):
+            yield await engine.endpoint(model.adapter)  # it may have died while we waited
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
@@ -160,6 +191,7 @@ class Engines:
         self.expect(model)
         until = time.monotonic() + self.settings.load_wait_s
         while not (engine := self._engine(model)).takes(model.adapter):
+            self._refuse_when_closed()
             successor = self._successor(engine)
             if successor.takes(model.adapter):
                 return successor
@@ -185,7 +217,9 @@ class Engines:
         return engine
 
     def _new_engine(self, model: Model, gather_s: float = 0.0) -> Engine:
-        return Engine(model, self.settings, self._admit, partial(self._wished, model.id), gather_s, self._succeed)
+        engine = Engine(model, self.settings, self._admit, partial(self._wished, model.id), gather_s, self._succeed)
+        engine.turnstile.reserved = sum(self._reserved.get(model.id, {}).values())
+        return engine
 
     def _wished(self, key: str) -> list[str]:
         return [*self._adapters.get(key, ())]
@@ -265,7 +299,7 @@ class Engines:
 
 def _alone(model: Model) -> Model:
     """The model whose engine answers, without the adapter over it."""
-    return replace(model, id=model.engine, base="", adapter=None) if model.base else model
+    return replace(model, id=model.engine, base="", adapter=None, reserved=0) if model.base else model
 
 
 def is_remote(model: Model) -> bool:

@@ -82,6 +82,14 @@ class Resources:
             await db.execute(update(table).where(table.c.kind == kind, table.c.id == id).values(body=body))
         return Resource(kind, id, body, old.name, old.token, old.created)
 
+    async def rename(self, kind: str, id: str, name: str) -> None:
+        """Give a resource another name. ConflictException when it is taken in its kind."""
+        async with self._records.write() as db:
+            old = _found(await _one(db, _where(kind, id=id)), id)
+            if name != old.name and await _one(db, _where(kind, name=name)):
+                raise ConflictException(f"{name} exists already.")
+            await db.execute(update(table).where(table.c.kind == kind, table.c.id == id).values(name=name))
+
     async def delete(self, kind: str, id: str) -> None:
         """ResourceNotFoundException where there is none."""
         async with self._records.write() as db:
