@@ -38,6 +38,7 @@ LENGTHS = (
     2048,
 )  # a document goes to the shortest row that holds it: attention over padding and neighbours costs time
 
+
 def babble(rng: Random, vocabulary: int) -> Document:
     """Random tokens, then the same again, two to four times: nothing but copying can lower this loss, so the heads that copy form in hundreds of steps."""
     phrase = rng.sample(range(vocabulary), rng.randint(8, 40))
@@ -103,7 +104,9 @@ def build(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int, folder: Pat
     for length, rows in fit(made, LENGTHS).items():
         whole = shard(rows, length)
         pieces = np.array_split(rng.permutation(whole.shape[1]), _parts(whole))
-        for i, chosen in enumerate(pieces):  # named by how far through the shard they come, so that all lengths end together
+        for i, chosen in enumerate(
+            pieces
+        ):  # named by how far through the shard they come, so that all lengths end together
             write(folder / f"{seed:04d}-{10_000 * i // len(pieces):04d}-{length}.npy", whole[:, chosen])
     return sum(len(ids) for ids, _ in made)
 

@@ -66,7 +66,9 @@ NOUNS = words("""
     spoon spring stamp star stone storm street string sun sword tent ticket toy tower train tree trumpet tunnel umbrella valley vase village violin wagon wall watch wheel whistle window
     wing winter wire wood wool yard basket blanket camera carpet garden kettle magnet marble meadow orchard parcel pebble penny photo piano rocket saddle scarf shelter sparrow
     thunder torch treasure turnip velvet wallet wizard zebra cookie dragon drawer helmet lantern notebook package painting purse suitcase telescope""")
-NOUNS += [w for w in words("""
+NOUNS += [
+    w
+    for w in words("""
     apron arch arrow ashtray attic axle badge bagel bakery balcony band bandage bank banner barn bath bathtub beak beam beard belt berry biscuit blade blender blossom board bolt bonnet
     bow bowl bracelet branch brick bubble bud bulb bumper bunker bus butter butterfly cab cabin cable cage calendar canal candy canvas cape cargo cart carton cave ceiling cellar cement
     chalk cheese cherry chess chimney chip chocolate cigar circus cliff cloak clown club coal coat cobweb collar comb comet cork cotton couch counter cover cradle cream cricket crown
@@ -80,7 +82,9 @@ NOUNS += [w for w in words("""
     sandwich sauce saucer sausage saw scale scissors screen screw sculpture shark shed sheet shield shirt shoe shovel shower shrub sink skate sketch ski skirt sky sleeve slipper soap
     sock sofa soil soup spade speaker spear spice spider sponge spot stable stage stairs statue steam steel stem stick stool stove straw stream suit swan sweater swing switch table
     tail tank tap tape target taxi tea teddy temple thread throne tie tiger tile tin toast tomato tongue tool tooth towel track trail tray trunk tub tube tunic turtle twig tyre vacuum
-    van vault vegetable veil vest vine vinegar volcano waffle wave wax web well wheat willow wine wrench yacht yarn yogurt zipper""") if w not in NOUNS]
+    van vault vegetable veil vest vine vinegar volcano waffle wave wax web well wheat willow wine wrench yacht yarn yogurt zipper""")
+    if w not in NOUNS
+]
 ADJECTIVES = words("""
     big small old new happy sad brave quiet loud kind clever lazy tiny huge cold warm bright dark soft hard strange shiny rusty dusty golden broken lost hidden gentle hungry
     sleepy busy calm proud shy tall short heavy light quick slow sweet bitter smooth rough round square empty full clean dirty rich poor young ancient lonely cheerful""")
@@ -114,12 +118,16 @@ def blend(rng: Random) -> str:
     """Two halves of real words in one, so that copying meets every piece that real words are made of."""
     while True:
         first, second = rng.choice(_SOURCES), rng.choice(_SOURCES)
-        made = (first[: rng.randint(2, max(2, len(first) - 1))] + second[rng.randint(1, max(1, len(second) - 2)) :]).lower()
+        made = (
+            first[: rng.randint(2, max(2, len(first) - 1))] + second[rng.randint(1, max(1, len(second) - 2)) :]
+        ).lower()
         if 3 < len(made) < 12 and made.isalpha() and made not in HELD_OUT:
             return made
 
 
-_SOURCES = [w for w in [*NOUNS, *ADJECTIVES, *FIRST_NAMES, *PLACES, *COUNTRIES, *JOBS, *HOBBIES, *ANIMALS] if " " not in w]
+_SOURCES = [
+    w for w in [*NOUNS, *ADJECTIVES, *FIRST_NAMES, *PLACES, *COUNTRIES, *JOBS, *HOBBIES, *ANIMALS] if " " not in w
+]
 
 
 def invented(rng: Random) -> str:

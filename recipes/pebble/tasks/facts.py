@@ -14,10 +14,234 @@ from recipes.pebble.chat import Chat, Message, pebble, user
 from recipes.pebble.grammar import ask, choose
 from recipes.pebble.tasks import talk
 
-ROLES = ["sister", "brother", "mother", "father", "aunt", "uncle", "cousin", "friend", "boss", "neighbour", "wife", "husband", "son", "teacher", "grandmother", "grandfather", "colleague", "partner", "roommate", "niece", "nephew", "flatmate", "coach", "doctor", "landlord", "manager", "twin", "mum", "dad", "dentist", "lawyer", "tailor", "trainer", "nurse", "tutor", "gardener", "plumber", "barber", "baker", "cook", "driver", "editor", "guide", "helper", "host", "captain", "agent", "banker", "mentor", "therapist", "surgeon", "vet", "accountant", "adviser", "assistant", "babysitter", "butcher", "cleaner", "client", "director", "farmer", "florist", "guard", "hairdresser", "instructor", "janitor", "mechanic", "midwife", "notary", "painter", "pharmacist", "photographer", "pilot", "porter", "priest", "professor", "rival", "sailor", "secretary", "singer", "supplier", "tenant", "translator", "waiter", "witness", "godmother", "stepfather", "stepson", "fiancee", "penfriend"]
-KINDS = ["colour", "animal", "fruit", "drink", "sport", "city", "day", "month", "vegetable", "instrument", "country", "hobby", "number", "book", "film", "song", "game", "band", "food", "place", "word", "author", "team", "flower", "snack", "dish", "brand", "shop", "toy", "season", "soup", "cake", "tree", "bird", "smell", "shape", "subject", "holiday", "tea", "cheese", "sauce", "dance", "car", "planet", "metal", "painter", "museum", "park", "street", "fabric", "meal", "dessert", "treat", "spice", "wine", "fish", "tool"]
-NUMBERED = ["room", "row", "seat", "line", "locker", "platform", "desk", "ticket", "lane", "bay", "cabin", "floor", "track", "counter", "queue", "group", "tent", "pitch", "box", "shelf", "door", "level", "stop", "bus", "tram", "flight", "house", "flat", "field", "court", "stand", "booth", "window", "hall", "wing", "aisle", "stall", "pier", "dock", "unit", "ward", "class", "team", "road", "route", "zone"]
-CODES = ["code", "password", "key", "number", "combination", "passcode", "login", "serial", "address", "name", "size", "price", "colour", "owner", "date", "weight", "height", "age", "length", "width", "score", "limit", "speed", "label", "title", "version", "status"]
+ROLES = [
+    "sister",
+    "brother",
+    "mother",
+    "father",
+    "aunt",
+    "uncle",
+    "cousin",
+    "friend",
+    "boss",
+    "neighbour",
+    "wife",
+    "husband",
+    "son",
+    "teacher",
+    "grandmother",
+    "grandfather",
+    "colleague",
+    "partner",
+    "roommate",
+    "niece",
+    "nephew",
+    "flatmate",
+    "coach",
+    "doctor",
+    "landlord",
+    "manager",
+    "twin",
+    "mum",
+    "dad",
+    "dentist",
+    "lawyer",
+    "tailor",
+    "trainer",
+    "nurse",
+    "tutor",
+    "gardener",
+    "plumber",
+    "barber",
+    "baker",
+    "cook",
+    "driver",
+    "editor",
+    "guide",
+    "helper",
+    "host",
+    "captain",
+    "agent",
+    "banker",
+    "mentor",
+    "therapist",
+    "surgeon",
+    "vet",
+    "accountant",
+    "adviser",
+    "assistant",
+    "babysitter",
+    "butcher",
+    "cleaner",
+    "client",
+    "director",
+    "farmer",
+    "florist",
+    "guard",
+    "hairdresser",
+    "instructor",
+    "janitor",
+    "mechanic",
+    "midwife",
+    "notary",
+    "painter",
+    "pharmacist",
+    "photographer",
+    "pilot",
+    "porter",
+    "priest",
+    "professor",
+    "rival",
+    "sailor",
+    "secretary",
+    "singer",
+    "supplier",
+    "tenant",
+    "translator",
+    "waiter",
+    "witness",
+    "godmother",
+    "stepfather",
+    "stepson",
+    "fiancee",
+    "penfriend",
+]
+KINDS = [
+    "colour",
+    "animal",
+    "fruit",
+    "drink",
+    "sport",
+    "city",
+    "day",
+    "month",
+    "vegetable",
+    "instrument",
+    "country",
+    "hobby",
+    "number",
+    "book",
+    "film",
+    "song",
+    "game",
+    "band",
+    "food",
+    "place",
+    "word",
+    "author",
+    "team",
+    "flower",
+    "snack",
+    "dish",
+    "brand",
+    "shop",
+    "toy",
+    "season",
+    "soup",
+    "cake",
+    "tree",
+    "bird",
+    "smell",
+    "shape",
+    "subject",
+    "holiday",
+    "tea",
+    "cheese",
+    "sauce",
+    "dance",
+    "car",
+    "planet",
+    "metal",
+    "painter",
+    "museum",
+    "park",
+    "street",
+    "fabric",
+    "meal",
+    "dessert",
+    "treat",
+    "spice",
+    "wine",
+    "fish",
+    "tool",
+]
+NUMBERED = [
+    "room",
+    "row",
+    "seat",
+    "line",
+    "locker",
+    "platform",
+    "desk",
+    "ticket",
+    "lane",
+    "bay",
+    "cabin",
+    "floor",
+    "track",
+    "counter",
+    "queue",
+    "group",
+    "tent",
+    "pitch",
+    "box",
+    "shelf",
+    "door",
+    "level",
+    "stop",
+    "bus",
+    "tram",
+    "flight",
+    "house",
+    "flat",
+    "field",
+    "court",
+    "stand",
+    "booth",
+    "window",
+    "hall",
+    "wing",
+    "aisle",
+    "stall",
+    "pier",
+    "dock",
+    "unit",
+    "ward",
+    "class",
+    "team",
+    "road",
+    "route",
+    "zone",
+]
+CODES = [
+    "code",
+    "password",
+    "key",
+    "number",
+    "combination",
+    "passcode",
+    "login",
+    "serial",
+    "address",
+    "name",
+    "size",
+    "price",
+    "colour",
+    "owner",
+    "date",
+    "weight",
+    "height",
+    "age",
+    "length",
+    "width",
+    "score",
+    "limit",
+    "speed",
+    "label",
+    "title",
+    "version",
+    "status",
+]
 TIMES = """on Mondays|on Tuesdays|on Fridays|on Sundays|in the morning|in the evening|after lunch|after work|before bed|in summer|in winter|at night|at noon|in my holidays|when it rains|at the gym|at school|on the train
     |in the garden|during breaks|at lunchtime|every spring""".replace("\n    ", "").split("|")
 PLACED = [  # an event or a thing, and how one says where it is
@@ -34,7 +258,9 @@ def small_number(rng: Random) -> str:
 
 
 def a_value(rng: Random) -> str:
-    return rng.choice([lex.name, lex.place, lex.noun, lex.code, small_number, small_number, lex.invented, lex.clock])(rng)
+    return rng.choice([lex.name, lex.place, lex.noun, lex.code, small_number, small_number, lex.invented, lex.clock])(
+        rng
+    )
 
 
 def own_name(rng: Random) -> Pair:
@@ -81,7 +307,9 @@ def person(rng: Random) -> Pair:
     asked = [
         f"who is [my|our] {role}",
         f"[what|how] is [my|our] {role} called",
-        f"[what is|what's|tell me|say|give me|do you know|do you recall|I forgot|remind me of] [the name of my|the name of our|my] {role}['s name|]".replace("['s name|]", ""),
+        f"[what is|what's|tell me|say|give me|do you know|do you recall|I forgot|remind me of] [the name of my|the name of our|my] {role}['s name|]".replace(
+            "['s name|]", ""
+        ),
         f"[what is|what's|tell me|repeat] my {role}'s name",
         f"which name does my {role} have",
         f"and [my|our] {role}",
@@ -90,7 +318,33 @@ def person(rng: Random) -> Pair:
 
 
 def named(rng: Random) -> Pair:
-    thing = rng.choice([lex.noun(rng), rng.choice(lex.ANIMALS), rng.choice(["boat", "car", "dog", "bike", "band", "team", "company", "robot", "house", "horse", "goat", "rabbit", "parrot", "snake", "baby", "plant", "printer"])])
+    thing = rng.choice(
+        [
+            lex.noun(rng),
+            rng.choice(lex.ANIMALS),
+            rng.choice(
+                [
+                    "boat",
+                    "car",
+                    "dog",
+                    "bike",
+                    "band",
+                    "team",
+                    "company",
+                    "robot",
+                    "house",
+                    "horse",
+                    "goat",
+                    "rabbit",
+                    "parrot",
+                    "snake",
+                    "baby",
+                    "plant",
+                    "printer",
+                ]
+            ),
+        ]
+    )
     said = [
         f"[we|I] [bought|have|got|found|own|built|adopted|made|saved|bred] a {thing} [called|named|and call it|and named it|and called it|and gave it the name] {{v}}",
         f"[our|my] [new |little |old |]{thing} [is called|is named|has the name|goes by|answers to|bears the name] {{v}}",
@@ -112,9 +366,18 @@ def placed(rng: Random) -> Pair:
     thing, verb = rng.choice(PLACED).split("|", 1)
     to = "goes to" in verb or "bound" in verb
     linked = f"[my|our] {thing} {verb} " + ("{v}" if to else "in {v}")
-    said = [linked, f"[my|our] {thing}? [it's|that is|] {'to' if to else 'in'} {{v}}", f"{{v}} is where [my|our] {thing} {'goes' if to else 'is'}"]
+    said = [
+        linked,
+        f"[my|our] {thing}? [it's|that is|] {'to' if to else 'in'} {{v}}",
+        f"{{v}} is where [my|our] {thing} {'goes' if to else 'is'}",
+    ]
     where = f"where {'does' if to else 'is'} [my|our] {thing}{' go' if to else ''}"
-    asked = [where, f"[in|to] which [city|town|place] {'does' if to else 'is'} [my|our] {thing}{' go' if to else ''}", f"[tell me|do you know|I forgot|remind me] where [my|our] {thing} {'goes' if to else 'is'}", f"the [city|town|place] of [my|our] {thing}"]
+    asked = [
+        where,
+        f"[in|to] which [city|town|place] {'does' if to else 'is'} [my|our] {thing}{' go' if to else ''}",
+        f"[tell me|do you know|I forgot|remind me] where [my|our] {thing} {'goes' if to else 'is'}",
+        f"the [city|town|place] of [my|our] {thing}",
+    ]
     return rng.choice(said), asked, IT
 
 
@@ -172,8 +435,19 @@ def preferred(rng: Random) -> Pair:
 def habit(rng: Random) -> Pair:
     time = rng.choice(TIMES)
     verb = rng.choice(["do", "practise", "enjoy", "play", "go for", "like", "drink", "eat", "study", "watch", "take"])
-    said = [f"{time} I {verb} {{v}}", f"I {verb} {{v}} {time}", f"{time} you will [see|find] me with {{v}}", f"{time} it is {{v}} for me", f"{{v}} is [my thing|what I {verb}] {time}"]
-    asked = [f"what do I [do|{verb}] {time}", f"{time} I do what", f"[tell me|say|do you know|remind me] what I [do|{verb}] {time}", f"what is my [plan|habit|thing] {time}"]
+    said = [
+        f"{time} I {verb} {{v}}",
+        f"I {verb} {{v}} {time}",
+        f"{time} you will [see|find] me with {{v}}",
+        f"{time} it is {{v}} for me",
+        f"{{v}} is [my thing|what I {verb}] {time}",
+    ]
+    asked = [
+        f"what do I [do|{verb}] {time}",
+        f"{time} I do what",
+        f"[tell me|say|do you know|remind me] what I [do|{verb}] {time}",
+        f"what is my [plan|habit|thing] {time}",
+    ]
     return rng.choice(said), asked, IT
 
 
@@ -198,16 +472,49 @@ def numbered(rng: Random) -> Pair:
 def coded(rng: Random) -> Pair:
     what, thing = rng.choice(CODES), lex.noun(rng)
     joint = rng.choice(["of", "for", "to"])
-    said = [f"[the|our] {what} {joint} the {thing} is {{v}}", f"the {thing} has {{v}} as [its |the |]{what}", f"for the {thing} the {what} is {{v}}", f"{thing} {what}: {{v}}", f"{{v}} is the {what} {joint} the {thing}", f"the {thing}'s {what} is {{v}}"]
-    asked = [f"[what's|what is|tell me|give me|repeat] the {what} {joint} the {thing}", f"[which|what] {what} [has|opens|is on|goes with|belongs to] the {thing}", f"the {thing}'s {what}", f"what did I say the {what} {joint} the {thing} was", f"what {what} does the {thing} have"]
+    said = [
+        f"[the|our] {what} {joint} the {thing} is {{v}}",
+        f"the {thing} has {{v}} as [its |the |]{what}",
+        f"for the {thing} the {what} is {{v}}",
+        f"{thing} {what}: {{v}}",
+        f"{{v}} is the {what} {joint} the {thing}",
+        f"the {thing}'s {what} is {{v}}",
+    ]
+    asked = [
+        f"[what's|what is|tell me|give me|repeat] the {what} {joint} the {thing}",
+        f"[which|what] {what} [has|opens|is on|goes with|belongs to] the {thing}",
+        f"the {thing}'s {what}",
+        f"what did I say the {what} {joint} the {thing} was",
+        f"what {what} does the {thing} have",
+    ]
     return rng.choice(said), asked, IT
 
 
 def thing_bought(rng: Random) -> Pair:
-    _verb, past, base = rng.choice([("lost", "lost", "lose"), ("bought", "bought", "buy"), ("sold", "sold", "sell"), ("broke", "broke", "break"), ("found", "found", "find"), ("borrowed", "borrowed", "borrow"), ("painted", "painted", "paint"), ("ordered", "ordered", "order"), ("packed", "packed", "pack"), ("cooked", "cooked", "cook"), ("drew", "drew", "draw"), ("won", "won", "win"), ("forgot", "forgot", "forget")])
+    _verb, past, base = rng.choice(
+        [
+            ("lost", "lost", "lose"),
+            ("bought", "bought", "buy"),
+            ("sold", "sold", "sell"),
+            ("broke", "broke", "break"),
+            ("found", "found", "find"),
+            ("borrowed", "borrowed", "borrow"),
+            ("painted", "painted", "paint"),
+            ("ordered", "ordered", "order"),
+            ("packed", "packed", "pack"),
+            ("cooked", "cooked", "cook"),
+            ("drew", "drew", "draw"),
+            ("won", "won", "win"),
+            ("forgot", "forgot", "forget"),
+        ]
+    )
     when = rng.choice(["yesterday", "today", "this morning", "last week", "on Monday", "at the market", "on the bus"])
     said = [f"{when} I {past} [a|my|the] {{v}}", f"I {past} [a|my|the] {{v}} {when}"]
-    asked = [f"what did I {base} {when}", f"[tell me|say|do you know] what I {past} {when}", f"which thing did I {base}"]
+    asked = [
+        f"what did I {base} {when}",
+        f"[tell me|say|do you know] what I {past} {when}",
+        f"which thing did I {base}",
+    ]
     return rng.choice(said), asked, IT
 
 
@@ -219,7 +526,18 @@ FRAMES = ["{q}?"] * 12 + [
     "tell me, {q}?", "do you remember, {q}?", "I forgot: {q}?", "{q} again?", "remind me, {q}?", "say, {q}?", "now {q}?", "one more question, {q}?", "before I go: {q}?", "and {q}?", "by the way, {q}?", "going back: {q}?", "can you recall: {q}?", "{q}, please?", "quick check, {q}?",
     "just to be sure, {q}?", "let's see: {q}?", "as I said before, {q}?", "{q}? I told you.", "test: {q}?", "from memory, {q}?",
 ]  # fmt: skip
-ACKS = ["Okay.", "Understood.", "I will remember that.", "Alright.", "Thank you for telling me.", "I see.", "Good to know.", "Noted.", "Noted.", "Got it."]
+ACKS = [
+    "Okay.",
+    "Understood.",
+    "I will remember that.",
+    "Alright.",
+    "Thank you for telling me.",
+    "I see.",
+    "Good to know.",
+    "Noted.",
+    "Noted.",
+    "Got it.",
+]
 
 
 def quiet(rng: Random, messages: list[Message]) -> list[Message]:
@@ -239,8 +557,14 @@ def told(rng: Random) -> Chat:
         if make.__name__ in questions and rng.random() < 0.7:
             continue
         found = value(rng)
-        questions[f"{make.__name__}{len(questions) if make not in (own_name, lives) else ''}"] = (choose(rng, rng.choice(asked)), answer.replace("{v}", found))
-        messages += [user(ask(rng, choose(rng, said) + rng.choice([".", ".", ".", "!", ""]), v=found)), pebble(rng.choice(ACKS), learn=False)]
+        questions[f"{make.__name__}{len(questions) if make not in (own_name, lives) else ''}"] = (
+            choose(rng, rng.choice(asked)),
+            answer.replace("{v}", found),
+        )
+        messages += [
+            user(ask(rng, choose(rng, said) + rng.choice([".", ".", ".", "!", ""]), v=found)),
+            pebble(rng.choice(ACKS), learn=False),
+        ]
         for _ in range(rng.choice([0, 0, 1, 1, 2])):
             messages += quiet(rng, talk.aside(rng))
     asked_for = list(questions.values())
@@ -248,4 +572,3 @@ def told(rng: Random) -> Chat:
     for question, answer in asked_for:
         messages += [user(ask(rng, rng.choice(FRAMES).replace("{q}", question))), pebble(answer)]
     return Chat(messages)
-

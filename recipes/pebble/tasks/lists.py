@@ -13,7 +13,14 @@ from recipes.pebble.grammar import ask, choose, listing
 Items = list[str]
 Change = tuple[str, Callable[[Items], Items]]  # how it is said, what it does
 
-MARKS = {"comma": (", ", "commas"), "semicolon": ("; ", "semicolons"), "slash": (" / ", "slashes"), "pipe": (" | ", "pipes"), "dash": (" - ", "dashes"), "plus sign": (" + ", "plus signs")}
+MARKS = {
+    "comma": (", ", "commas"),
+    "semicolon": ("; ", "semicolons"),
+    "slash": (" / ", "slashes"),
+    "pipe": (" | ", "pipes"),
+    "dash": (" - ", "dashes"),
+    "plus sign": (" + ", "plus signs"),
+}
 ITEM = "[word|item|entry|one|of them|name|element]"
 APART = [
     "[join|link|connect|separate|split|part|chain|combine|glue|delimit|string] [them|the words|the items|everything|all] [with|by|using|by means of|through] {s}", "[with|using] {s} [between them|in between|between the words|to separate them|as separators]", "{s} [between|go between|stand between|belong between|must be between] [them|the words|the items]",
@@ -67,11 +74,16 @@ def letters(rng: Random) -> Change:
 def selection(rng: Random, items: Items) -> Change:
     gone = rng.choice(items)
     if rng.random() < 0.7:
-        return choose(rng, f"[without|except for|except|leaving out|skip|drop|but not|minus|other than|excluding|not|leave out|take out|remove|cross out|ignore|forget|but leave {gone} out, not] {gone}").replace(f"but leave {gone} out, not {gone}", f"but leave {gone} out"), lambda xs: [x for x in xs if x != gone]
+        return choose(
+            rng,
+            f"[without|except for|except|leaving out|skip|drop|but not|minus|other than|excluding|not|leave out|take out|remove|cross out|ignore|forget|but leave {gone} out, not] {gone}",
+        ).replace(f"but leave {gone} out, not {gone}", f"but leave {gone} out"), lambda xs: [x for x in xs if x != gone]
     n = rng.randint(1, max(1, len(items) - 1))
     first = rng.random() < 0.5
     count = ["", "one", "two", "three", "four"][n] if rng.random() < 0.6 else str(n)
-    return choose(rng, f"[only|just|nothing but|no more than] the {'[first|leading]' if first else '[last|final]'} {count}"), lambda xs: xs[:n] if first else xs[-n:]
+    return choose(
+        rng, f"[only|just|nothing but|no more than] the {'[first|leading]' if first else '[last|final]'} {count}"
+    ), lambda xs: xs[:n] if first else xs[-n:]
 
 
 ALL = "[these|these words|the following|the words|this list|my words|those words|the items|what follows|my list]"
@@ -117,26 +129,82 @@ def counted(rng: Random) -> Chat:
     count = str(n) if rng.random() < 0.6 else ["", "", "two", "three", "four", "five", "six"][n]
     if rng.random() < 0.5:
         kind = rng.choice(list(lex.CATEGORIES))
-        plural = {"colour": "colours", "piece of clothing": "clothes", "piece of furniture": "pieces of furniture", "country": "countries"}.get(kind, f"{kind}s")
+        plural = {
+            "colour": "colours",
+            "piece of clothing": "clothes",
+            "piece of furniture": "pieces of furniture",
+            "country": "countries",
+        }.get(kind, f"{kind}s")
         items = lex.CATEGORIES[kind][:n]
-        core = choose(rng, f"[name|list|give me|think of|I need|what are|tell me|could I have|do you know|write down|find|suggest|mention|show me|pick|let me have|I would like|enumerate] {count} [different ||kinds of |][{plural}|{plural}|{plural} you know|names of {plural}|words for {plural}]")
+        core = choose(
+            rng,
+            f"[name|list|give me|think of|I need|what are|tell me|could I have|do you know|write down|find|suggest|mention|show me|pick|let me have|I would like|enumerate] {count} [different ||kinds of |][{plural}|{plural}|{plural} you know|names of {plural}|words for {plural}]",
+        )
     else:
         word = lex.noun(rng)
         items = [word] * n
         times = {2: "[twice|two times|2 times]", 3: "[three times|3 times|thrice]"}.get(n, f"{count} times")
-        core = choose(rng, f"[write|say|repeat|print|type|give me|output|I want|put down|show me|produce] [the word |the noun |]{word} {times}[ in all| in total||]")
-    text = rng.choice([f"{core}, {how}", f"{core}. {how.capitalize()}", f"{core}; {how}", f"{core} {how}", f"{how}: {core}", f"{core} and {how}"])
+        core = choose(
+            rng,
+            f"[write|say|repeat|print|type|give me|output|I want|put down|show me|produce] [the word |the noun |]{word} {times}[ in all| in total||]",
+        )
+    text = rng.choice(
+        [
+            f"{core}, {how}",
+            f"{core}. {how.capitalize()}",
+            f"{core}; {how}",
+            f"{core} {how}",
+            f"{how}: {core}",
+            f"{core} and {how}",
+        ]
+    )
     return Chat([user(ask(rng, choose(rng, text) + "[.|]")), pebble(join(items))])
 
 
-PLAIN = ["The {t} is lovely.", "A {t} can be found in the town.", "I think of the {t} with joy.", "There is more to learn about the {t}."]
+PLAIN = [
+    "The {t} is lovely.",
+    "A {t} can be found in the town.",
+    "I think of the {t} with joy.",
+    "There is more to learn about the {t}.",
+]
 SPARE = ["The {t} is fine.", "One sees a {t} at times.", "My friend has a {t}.", "Let us talk about the {t}."]
-COMMON = ["lovely", "found", "town", "think", "joy", "more", "learn", "there", "with", "can", "about", "nice", "good", "very", "small", "new", "big", "some", "they", "often", "time", "world", "great", "water", "house", "way"]
+COMMON = [
+    "lovely",
+    "found",
+    "town",
+    "think",
+    "joy",
+    "more",
+    "learn",
+    "there",
+    "with",
+    "can",
+    "about",
+    "nice",
+    "good",
+    "very",
+    "small",
+    "new",
+    "big",
+    "some",
+    "they",
+    "often",
+    "time",
+    "world",
+    "great",
+    "water",
+    "house",
+    "way",
+]
 
 
 def _about(line: str, topic: str) -> str:
     line = line.replace("{t}", topic)
-    return line.replace(f"A {topic}", f"An {topic}").replace(f" a {topic}", f" an {topic}") if topic[0] in "aeiou" else line
+    return (
+        line.replace(f"A {topic}", f"An {topic}").replace(f" a {topic}", f" an {topic}")
+        if topic[0] in "aeiou"
+        else line
+    )
 
 
 def about(rng: Random) -> Chat:
@@ -148,25 +216,87 @@ def about(rng: Random) -> Chat:
     if kind == "ban":
         banned = rng.choice(COMMON)
         spare = iter(SPARE)
-        lines = [_about(next(spare), topic) if banned in line.lower().split() or f"{banned}." in line else line for line in lines]
-        rule = choose(rng, f'[do not use|avoid|never use|leave out|without|stay clear of|no use of|keep out|you must not say|not allowed:|forbidden:|skip] the word {{q}}{banned}{{q}}|[the word |]{{q}}{banned}{{q}} [is forbidden|is banned|must not appear|is not allowed|should be absent|is off limits]'.split("|[the word")[0]) if rng.random() < 0.6 else choose(rng, f"the word {{q}}{banned}{{q}} [is forbidden|is banned|must not appear|is not allowed|should be absent|is off limits|shall be missing]")
+        lines = [
+            _about(next(spare), topic) if banned in line.lower().split() or f"{banned}." in line else line
+            for line in lines
+        ]
+        rule = (
+            choose(
+                rng,
+                f"[do not use|avoid|never use|leave out|without|stay clear of|no use of|keep out|you must not say|not allowed:|forbidden:|skip] the word {{q}}{banned}{{q}}|[the word |]{{q}}{banned}{{q}} [is forbidden|is banned|must not appear|is not allowed|should be absent|is off limits]".split(
+                    "|[the word"
+                )[0],
+            )
+            if rng.random() < 0.6
+            else choose(
+                rng,
+                f"the word {{q}}{banned}{{q}} [is forbidden|is banned|must not appear|is not allowed|should be absent|is off limits|shall be missing]",
+            )
+        )
     if kind == "word":
         wanted = lex.noun(rng)
         lines[0] = f"The {topic} is near the {wanted}."
-        rule = choose(rng, f"[use|include|mention|work in|bring in|do not forget|with|add] the word {{q}}{wanted}{{q}}") if rng.random() < 0.5 else choose(rng, f"the word {{q}}{wanted}{{q}} [must be in it|must appear|should come up|is required|is a must|needs to be there]")
+        rule = (
+            choose(rng, f"[use|include|mention|work in|bring in|do not forget|with|add] the word {{q}}{wanted}{{q}}")
+            if rng.random() < 0.5
+            else choose(
+                rng,
+                f"the word {{q}}{wanted}{{q}} [must be in it|must appear|should come up|is required|is a must|needs to be there]",
+            )
+        )
     if kind == "upper":
         rule = said(rng, UPPER)
     end = f"{lex.name(rng)} {lex.noun(rng)}" if rng.random() < 0.5 else lex.phrase(rng)
     if kind == "end":
-        rule, after = choose(rng, f"[end|finish|close|stop|conclude] [it |][with|on] {{q}}{end}{{q}}|[the last words|the ending|the final words|the close] [must be|is|are|should be|shall read] {{q}}{end}{{q}}".split("|[the last")[0]) if rng.random() < 0.5 else choose(rng, f"[its last words|the ending|the final words|the close|the end of it] [must be|should be|shall be|has to be] {{q}}{end}{{q}}"), " " + end
+        rule, after = (
+            choose(
+                rng,
+                f"[end|finish|close|stop|conclude] [it |][with|on] {{q}}{end}{{q}}|[the last words|the ending|the final words|the close] [must be|is|are|should be|shall read] {{q}}{end}{{q}}".split(
+                    "|[the last"
+                )[0],
+            )
+            if rng.random() < 0.5
+            else choose(
+                rng,
+                f"[its last words|the ending|the final words|the close|the end of it] [must be|should be|shall be|has to be] {{q}}{end}{{q}}",
+            ),
+            " " + end,
+        )
     if kind == "start":
-        rule, before = choose(rng, f"[start|begin|open|set out] [it |][with|on] {{q}}{end}{{q}}") if rng.random() < 0.5 else choose(rng, f"[its first words|the beginning|the opening|the opening words|the start of it] [must be|should be|shall be|has to be] {{q}}{end}{{q}}"), end + " "
+        rule, before = (
+            choose(rng, f"[start|begin|open|set out] [it |][with|on] {{q}}{end}{{q}}")
+            if rng.random() < 0.5
+            else choose(
+                rng,
+                f"[its first words|the beginning|the opening|the opening words|the start of it] [must be|should be|shall be|has to be] {{q}}{end}{{q}}",
+            ),
+            end + " ",
+        )
     body = before + " ".join(lines[:n]) + after
     text = body.upper() if kind == "upper" else body
     count = ["", "one", "two", "three", "four"][n] if rng.random() < 0.5 else str(n)
-    some = f"{count} [short |simple |full |]sentence{'s' if n > 1 else ''}" if n > 1 or kind not in ("end", "start") else "[a sentence|a line|a remark|one sentence|a few words|anything]"
-    head = choose(rng, f"[write|give me|say|tell me|compose|make|form|I want|I need|put together|let me have|come up with|offer|state|create] {some} [about|on|on the topic of|concerning|that deal with|regarding] [a|the] {topic}").replace("that deal with", "about" if n == 1 else "that deal with")
+    some = (
+        f"{count} [short |simple |full |]sentence{'s' if n > 1 else ''}"
+        if n > 1 or kind not in ("end", "start")
+        else "[a sentence|a line|a remark|one sentence|a few words|anything]"
+    )
+    head = choose(
+        rng,
+        f"[write|give me|say|tell me|compose|make|form|I want|I need|put together|let me have|come up with|offer|state|create] {some} [about|on|on the topic of|concerning|that deal with|regarding] [a|the] {topic}",
+    ).replace("that deal with", "about" if n == 1 else "that deal with")
     if rng.random() < 0.2:
         head = choose(rng, f"[topic|theme]: {topic}. [length|size|amount]: {count} sentence{'s' if n > 1 else ''}")
-    joined = rng.choice([f"{head}. {rule.capitalize()}", f"{head}, {rule}", f"{head}; {rule}", f"{head} and {rule}", f"{rule.capitalize()}. {head.capitalize()}"]) if rule else head
+    joined = (
+        rng.choice(
+            [
+                f"{head}. {rule.capitalize()}",
+                f"{head}, {rule}",
+                f"{head}; {rule}",
+                f"{head} and {rule}",
+                f"{rule.capitalize()}. {head.capitalize()}",
+            ]
+        )
+        if rule
+        else head
+    )
     return Chat([user(ask(rng, joined + ".", q=rng.choice(['"', "'", "", ""]))), pebble(text)])

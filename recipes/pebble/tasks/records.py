@@ -60,10 +60,129 @@ DRAWN = {
 }
 
 
-ROLES = ["driver", "guest", "singer", "owner", "buyer", "seller", "farmer", "patient", "nurse", "tenant", "clerk", "pilot", "editor", "author", "painter", "sailor", "trainer", "player", "student", "gardener", "keeper", "visitor", "member", "sender", "reader", "dancer", "builder", "climber", "skater", "boxer", "fisher", "hunter", "miner", "potter", "smith", "scout", "ranger", "ambassador", "florist", "barber", "janitor", "candidate", "speaker", "guide", "sponsor", "applicant", "witness", "cyclist", "swimmer"]
-DEEDS = ["sold", "bought", "found", "lost", "counted", "brought", "packed", "washed", "stole", "painted", "delivered", "carried", "ordered", "repaired", "fed", "trained", "saw", "wanted", "cooked", "drew", "hid", "opened", "broke", "borrowed", "rented", "cleaned", "won", "built", "planted", "watched", "picked", "sent", "received", "weighed", "filmed", "kept", "moved", "measured", "stacked", "unloaded"]
-IN_PLACE = ["in {v}", "near {v}", "at a market in {v}", "on the way to {v}", "outside {v}", "from {v}", "for a shop in {v}", "over in {v}", "during a stay in {v}", "at home in {v}", "somewhere in {v}", "back in {v}"]
-PLACE_KEYS = ["city", "town", "place", "location", "where", "site", "in_city", "destination", "origin", "city_name", "town_name", "place_of_event", "at_place", "venue"]
+ROLES = [
+    "driver",
+    "guest",
+    "singer",
+    "owner",
+    "buyer",
+    "seller",
+    "farmer",
+    "patient",
+    "nurse",
+    "tenant",
+    "clerk",
+    "pilot",
+    "editor",
+    "author",
+    "painter",
+    "sailor",
+    "trainer",
+    "player",
+    "student",
+    "gardener",
+    "keeper",
+    "visitor",
+    "member",
+    "sender",
+    "reader",
+    "dancer",
+    "builder",
+    "climber",
+    "skater",
+    "boxer",
+    "fisher",
+    "hunter",
+    "miner",
+    "potter",
+    "smith",
+    "scout",
+    "ranger",
+    "ambassador",
+    "florist",
+    "barber",
+    "janitor",
+    "candidate",
+    "speaker",
+    "guide",
+    "sponsor",
+    "applicant",
+    "witness",
+    "cyclist",
+    "swimmer",
+]
+DEEDS = [
+    "sold",
+    "bought",
+    "found",
+    "lost",
+    "counted",
+    "brought",
+    "packed",
+    "washed",
+    "stole",
+    "painted",
+    "delivered",
+    "carried",
+    "ordered",
+    "repaired",
+    "fed",
+    "trained",
+    "saw",
+    "wanted",
+    "cooked",
+    "drew",
+    "hid",
+    "opened",
+    "broke",
+    "borrowed",
+    "rented",
+    "cleaned",
+    "won",
+    "built",
+    "planted",
+    "watched",
+    "picked",
+    "sent",
+    "received",
+    "weighed",
+    "filmed",
+    "kept",
+    "moved",
+    "measured",
+    "stacked",
+    "unloaded",
+]
+IN_PLACE = [
+    "in {v}",
+    "near {v}",
+    "at a market in {v}",
+    "on the way to {v}",
+    "outside {v}",
+    "from {v}",
+    "for a shop in {v}",
+    "over in {v}",
+    "during a stay in {v}",
+    "at home in {v}",
+    "somewhere in {v}",
+    "back in {v}",
+]
+PLACE_KEYS = [
+    "city",
+    "town",
+    "place",
+    "location",
+    "where",
+    "site",
+    "in_city",
+    "destination",
+    "origin",
+    "city_name",
+    "town_name",
+    "place_of_event",
+    "at_place",
+    "venue",
+]
 PERSON_KEYS = ["name", "person", "who", "full_name", "person_name", "by", "done_by", "contact"]
 THING_KEYS = ["item", "object", "thing", "product", "article", "goods", "item_name", "what"]
 
@@ -71,23 +190,93 @@ THING_KEYS = ["item", "object", "thing", "product", "article", "goods", "item_na
 def composed(rng: Random) -> tuple[str, dict[str, tuple[str, object]]]:
     """A sentence put together for the occasion, and its values by key: a key is the noun beside its value, or tells its kind."""
     role, unit, tagged = rng.choice(ROLES), lex.noun(rng), lex.noun(rng)
-    who, where, thing, code, count = lex.name(rng), lex.place(rng), lex.noun(rng), lex.code(rng), rng.randint(1, rng.choice([12, 99, 99, 500]))
+    who, where, thing, code, count = (
+        lex.name(rng),
+        lex.place(rng),
+        lex.noun(rng),
+        lex.code(rng),
+        rng.randint(1, rng.choice([12, 99, 99, 500])),
+    )
     who_key = rng.choice([role, role, f"{role}_name", f"name_of_{role}", *PERSON_KEYS[:3]])
-    person = rng.choice([f"{role} {who}", f"the {role} {who}", f"{who}, our {role},", f"{who}", f"a {role} named {who}", f"{who}, [a|the] {role},"])
+    person = rng.choice(
+        [
+            f"{role} {who}",
+            f"the {role} {who}",
+            f"{who}, our {role},",
+            f"{who}",
+            f"a {role} named {who}",
+            f"{who}, [a|the] {role},",
+        ]
+    )
     deed = rng.choice(DEEDS)
     parts: list[tuple[str, str, str, object]] = []
     if rng.random() < 0.6:
-        parts.append((f"{count} {unit}s", rng.choice([f"{unit}s", f"{unit}s", f"number_of_{unit}s", f"{unit}_count", f"{unit}s_{deed}", "count", "amount"]), "integer", count))
+        parts.append(
+            (
+                f"{count} {unit}s",
+                rng.choice(
+                    [
+                        f"{unit}s",
+                        f"{unit}s",
+                        f"number_of_{unit}s",
+                        f"{unit}_count",
+                        f"{unit}s_{deed}",
+                        "count",
+                        "amount",
+                    ]
+                ),
+                "integer",
+                count,
+            )
+        )
     elif rng.random() < 0.6:
-        parts.append((f"[a|the|one] {thing}", rng.choice([*THING_KEYS, f"{deed}_item", f"{deed}_object", f"what_was_{deed}", f"thing_{deed}"]), "string", thing))
+        parts.append(
+            (
+                f"[a|the|one] {thing}",
+                rng.choice([*THING_KEYS, f"{deed}_item", f"{deed}_object", f"what_was_{deed}", f"thing_{deed}"]),
+                "string",
+                thing,
+            )
+        )
     else:
-        parts.append((f"{tagged} {code}", rng.choice([f"{tagged}_code", f"{tagged}_id", f"{tagged}_number", tagged, "code", "id"]), "string", code))
+        parts.append(
+            (
+                f"{tagged} {code}",
+                rng.choice([f"{tagged}_code", f"{tagged}_id", f"{tagged}_number", tagged, "code", "id"]),
+                "string",
+                code,
+            )
+        )
     if rng.random() < 0.7:
-        parts.append((rng.choice(IN_PLACE).replace("{v}", where), rng.choice([*PLACE_KEYS, f"{role}_city", f"{unit}_town", f"{deed}_in", f"{deed}_at"]), "string", where))
+        parts.append(
+            (
+                rng.choice(IN_PLACE).replace("{v}", where),
+                rng.choice([*PLACE_KEYS, f"{role}_city", f"{unit}_town", f"{deed}_in", f"{deed}_at"]),
+                "string",
+                where,
+            )
+        )
     if rng.random() < 0.3 and parts[0][2] != "integer":
-        parts.append((f"[for|after|within] {count} [days|hours|euros|minutes|weeks|years]", rng.choice(["days", "hours", "number", "duration", "how_long", "amount"]), "integer", count))
+        parts.append(
+            (
+                f"[for|after|within] {count} [days|hours|euros|minutes|weeks|years]",
+                rng.choice(["days", "hours", "number", "duration", "how_long", "amount"]),
+                "integer",
+                count,
+            )
+        )
     tail = " ".join(text for text, *_ in parts)
-    text = rng.choice([f"{person} {deed} {tail}", f"{person} {deed} {tail}", f"{person} has {deed} {tail}", f"{parts[0][0]} [was|were] {deed} {' '.join(t for t, *_ in parts[1:])} by {person.rstrip(',')}", f"{parts[-1][0]}, {person} {deed} {' '.join(t for t, *_ in parts[:-1])}" if len(parts) > 1 else f"{person} {deed} {tail}"])
+    text = rng.choice(
+        [
+            f"{person} {deed} {tail}",
+            f"{person} {deed} {tail}",
+            f"{person} has {deed} {tail}",
+            f"{parts[0][0]} [was|were] {deed} {' '.join(t for t, *_ in parts[1:])} by {person.rstrip(',')}",
+            f"{parts[-1][0]}, {person} {deed} {' '.join(t for t, *_ in parts[:-1])}"
+            if len(parts) > 1
+            else f"{person} {deed} {tail}",
+        ]
+    )
     fields: dict[str, tuple[str, object]] = {who_key: ("string", who)}
     for _, key, kind, value in parts:
         fields.setdefault(key, (kind, value))
@@ -270,7 +459,13 @@ def by_grammar(rng: Random) -> Chat:
                     "system",
                     say(
                         rng,
-                        rng.choice(["[Answer|Reply|Respond|Write] [only |]in JSON[ with the fields|: the fields are|, fields|] ", "[Give|Return|Output|Write|Send|Make] [a|one] [JSON object|record|JSON record|object] [with|that has|of] [the keys|the fields|the entries|these keys|these fields][:|] ", "[Fields|Keys|JSON keys|The keys are|The fields are|Fill in|Required keys]: "]),
+                        rng.choice(
+                            [
+                                "[Answer|Reply|Respond|Write] [only |]in JSON[ with the fields|: the fields are|, fields|] ",
+                                "[Give|Return|Output|Write|Send|Make] [a|one] [JSON object|record|JSON record|object] [with|that has|of] [the keys|the fields|the entries|these keys|these fields][:|] ",
+                                "[Fields|Keys|JSON keys|The keys are|The fields are|Fill in|Required keys]: ",
+                            ]
+                        ),
                     )
                     + ", ".join(record),
                 ),

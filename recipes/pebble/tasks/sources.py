@@ -69,7 +69,21 @@ VERBS = """repair:repaired:repairs decorate:decorated:decorates visit:visited:vi
     plan:planned:plans map:mapped:maps measure:measured:measures name:named:names lead:led:leads teach:taught:teaches study:studied:studies admire:admired:admires honour:honoured:honours praise:praised:praises
     photograph:photographed:photographs feed:fed:feeds fund:funded:funds publish:published:publishes carve:carved:carves design:designed:designs own:owned:owns inherit:inherited:inherits""".split()
 MANY = "visitors guests rooms boats books seats trees windows members workers students lamps bells statues stairs chairs tables doors paintings bottles animals customers tourists bicycles cooks maps coins".split()
-HAVING = ["has", "holds", "counts", "needs", "owns", "receives", "welcomes", "sells", "shows", "stores", "keeps", "draws", "uses"]
+HAVING = [
+    "has",
+    "holds",
+    "counts",
+    "needs",
+    "owns",
+    "receives",
+    "welcomes",
+    "sells",
+    "shows",
+    "stores",
+    "keeps",
+    "draws",
+    "uses",
+]
 NOW = ["", "", "", " a year", " a day", " in all", " each week", " every month"]
 
 

@@ -68,8 +68,65 @@ def _given(rng: Random, low: int, high: int) -> list[str]:
     )
 
 
-PROSE = ["story", "story", "tale", "plot", "novella", "fiction", "story for my niece", "tale of animals", "little prose piece", "account", "chronicle", "myth", "short story", "fairy tale", "bedtime story", "story for children", "legend", "little story", "story for my class", "adventure", "anecdote", "story with a happy end", "story for the fireside", "short tale for kids", "yarn", "children's story", "parable", "saga"]
-RHYME = ["poem", "poem", "verse", "poem for a wedding", "rhyme for my card", "song text", "couplet", "four lines that rhyme", "chorus", "sonnet", "rap", "rhyme", "short poem", "little rhyme", "few lines of verse", "song", "ballad", "nursery rhyme", "poem for my mum", "rhyming poem", "lyric", "limerick", "ditty", "lullaby", "verse for a birthday", "piece of poetry", "hymn"]
+PROSE = [
+    "story",
+    "story",
+    "tale",
+    "plot",
+    "novella",
+    "fiction",
+    "story for my niece",
+    "tale of animals",
+    "little prose piece",
+    "account",
+    "chronicle",
+    "myth",
+    "short story",
+    "fairy tale",
+    "bedtime story",
+    "story for children",
+    "legend",
+    "little story",
+    "story for my class",
+    "adventure",
+    "anecdote",
+    "story with a happy end",
+    "story for the fireside",
+    "short tale for kids",
+    "yarn",
+    "children's story",
+    "parable",
+    "saga",
+]
+RHYME = [
+    "poem",
+    "poem",
+    "verse",
+    "poem for a wedding",
+    "rhyme for my card",
+    "song text",
+    "couplet",
+    "four lines that rhyme",
+    "chorus",
+    "sonnet",
+    "rap",
+    "rhyme",
+    "short poem",
+    "little rhyme",
+    "few lines of verse",
+    "song",
+    "ballad",
+    "nursery rhyme",
+    "poem for my mum",
+    "rhyming poem",
+    "lyric",
+    "limerick",
+    "ditty",
+    "lullaby",
+    "verse for a birthday",
+    "piece of poetry",
+    "hymn",
+]
 WISHES = [
     "[may|might|can|could] [I have|you do|you give me|we hear|you tell us] [a|one|a short|some kind of]", "[is there|do you know|how about|what about] [a|a short|a good]", "[for tonight|for my blog|for a friend|for the kids], [a|write a|invent a|one]",
     "[write|tell|tell me|give me|make up|compose|I want|I would like|can you write|create|invent|think up|please write|let me have|I need|how about|would you make|we need|come up with|dream up] [a|a short|a little|a small|a nice|your best]",
@@ -78,7 +135,15 @@ ABOUT = "[ about {t}| on {t}| on the theme of {t}| that is about {t}| whose them
 USE = [
     "[ that contains {w}| with the words {w}| using the words {w}| that uses {w}| including {w}| with {w} in it| in which {w} appear| that has {w}| built on {w}| mentioning {w}]", "[. Use these words: {w}|. It must contain {w}|. Words to use: {w}|. Include {w}|. Do not forget {w}|. Required words: {w}|. It has to mention {w}|. Put in {w}|. I want to see {w} in it|. Weave in {w}|. Each of these words has to appear: {w}|; the words are {w}|. Please bring in {w}|. Let {w} appear]",
 ]  # fmt: skip
-FIRST_SAY = ["{T} is what I want [a {k}|this {k}] to be about{u}", "I need a {k}; the theme is {t}{u}", "use {w} in a {k}[ about {t}| on {t}]", "{w}: [make|write|build] a {k} [with|from|out of] [them|these words]", "[topic|theme|subject]: {t}. [form|kind|genre]: {k}. [words|use]: {w}", "a {k} please[, about {t}|, on {t}]{u}", "{k}, {t}, {w}"]
+FIRST_SAY = [
+    "{T} is what I want [a {k}|this {k}] to be about{u}",
+    "I need a {k}; the theme is {t}{u}",
+    "use {w} in a {k}[ about {t}| on {t}]",
+    "{w}: [make|write|build] a {k} [with|from|out of] [them|these words]",
+    "[topic|theme|subject]: {t}. [form|kind|genre]: {k}. [words|use]: {w}",
+    "a {k} please[, about {t}|, on {t}]{u}",
+    "{k}, {t}, {w}",
+]
 
 
 def _asked(rng: Random, kind: str, words: list[str], theme: str, hero: str) -> str:
@@ -90,14 +155,29 @@ def _asked(rng: Random, kind: str, words: list[str], theme: str, hero: str) -> s
         frame = choose(rng, rng.choice(FIRST_SAY)).replace("{u}", use).replace("{k}", kind)
         return ask(rng, frame + "[.|]", w=those, t=theme, T=theme.capitalize())
     about = choose(rng, ABOUT) if theme else ""
-    about += choose(rng, "[ with a hero called {h}| about someone named {h}| whose hero is {h}| starring {h}]") if hero else ""
+    about += (
+        choose(rng, "[ with a hero called {h}| about someone named {h}| whose hero is {h}| starring {h}]")
+        if hero
+        else ""
+    )
     lead = choose(rng, rng.choice(WISHES))
     parts = [about, use] if use.startswith((".", ";")) or rng.random() < 0.7 else [use, about]
     return ask(rng, f"{lead} {kind}{''.join(parts)}[.|]", w=those, t=theme, h=hero)
 
 
 def theme(rng: Random) -> str:
-    return rng.choice([rng.choice(lex.THEMES), rng.choice(lex.THEMES), lex.noun(rng), f"the {lex.noun(rng)}", f"{rng.choice(lex.ADJECTIVES)} {lex.noun(rng)}s", rng.choice(lex.HOBBIES), rng.choice(lex.MONTHS), f"a {lex.noun(rng)}"])
+    return rng.choice(
+        [
+            rng.choice(lex.THEMES),
+            rng.choice(lex.THEMES),
+            lex.noun(rng),
+            f"the {lex.noun(rng)}",
+            f"{rng.choice(lex.ADJECTIVES)} {lex.noun(rng)}s",
+            rng.choice(lex.HOBBIES),
+            rng.choice(lex.MONTHS),
+            f"a {lex.noun(rng)}",
+        ]
+    )
 
 
 def story(rng: Random) -> Chat:
@@ -107,7 +187,10 @@ def story(rng: Random) -> Chat:
     hero = lex.name(rng) if rng.random() < 0.15 else ""
     asked = _asked(rng, rng.choice(PROSE), words, topic, hero)
     h = hero or "Mia"
-    lines = [f"This is a story of {listing([_a(w) for w in words])}." if words else f"This is a story of {h}.", f"Once upon a time, {h} lived in a small house by a river."]
+    lines = [
+        f"This is a story of {listing([_a(w) for w in words])}." if words else f"This is a story of {h}.",
+        f"Once upon a time, {h} lived in a small house by a river.",
+    ]
     lines += [slot[0].replace("{a}", _a(word)) for slot, word in zip(WORD_SENTENCES, words, strict=False)]
     lines += [rng.choice(TROUBLE[:2]), TURN[0]] + ([MORAL[0]] if topic else []) + [END[0]]
     return Chat([user(asked), pebble(fill(" ".join(lines), h=h, t=topic))])

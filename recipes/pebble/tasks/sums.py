@@ -169,7 +169,7 @@ SHARE = [
 ]
 COST = [
     "[If|When|Suppose] [each|every|one] [of them|{s}] [costs|is|goes for|brings] {n} [euros|dollars|coins|pounds], [what do they cost|how much money is that|what are they worth|what is the price of all|how much do all of them bring][ in total| together|]?",
-    "[Each|Every|One] [of them|{s}|{s}] [costs|is worth|sells for|is priced at] {n} [dollars|euros|coins|pounds]. [How much do they cost|What is the total cost|How much are they worth|How much is that] [in total|altogether|together|]?"
+    "[Each|Every|One] [of them|{s}|{s}] [costs|is worth|sells for|is priced at] {n} [dollars|euros|coins|pounds]. [How much do they cost|What is the total cost|How much are they worth|How much is that] [in total|altogether|together|]?",
 ]
 
 
@@ -254,8 +254,31 @@ ORDERS = [
     ("richer", "richest", "poorest"),
     ("stronger", "strongest", "weakest"),
     ("bigger", "biggest", "smallest"),
-    *((f"{a.rstrip('e')}er", f"{a.rstrip('e')}est", f"least {a}") for a in ["kind", "quick", "slow", "loud", "young", "warm", "cold", "soft", "sweet", "neat", "brave", "bright", "smart", "cheap", "deep", "dark"]),
-    *((f"more {a}", f"most {a}", f"least {a}") for a in ["careful", "patient", "polite", "famous", "curious", "honest", "tired"]),
+    *(
+        (f"{a.rstrip('e')}er", f"{a.rstrip('e')}est", f"least {a}")
+        for a in [
+            "kind",
+            "quick",
+            "slow",
+            "loud",
+            "young",
+            "warm",
+            "cold",
+            "soft",
+            "sweet",
+            "neat",
+            "brave",
+            "bright",
+            "smart",
+            "cheap",
+            "deep",
+            "dark",
+        ]
+    ),
+    *(
+        (f"more {a}", f"most {a}", f"least {a}")
+        for a in ["careful", "patient", "polite", "famous", "curious", "honest", "tired"]
+    ),
 ]
 
 
@@ -267,7 +290,11 @@ def logic(rng: Random) -> Chat:
         facts = [f"{a} is {more} than {b}." for a, b in itertools.pairwise(names)]
         rng.shuffle(facts)
         top = rng.random() < 0.5
-        asked = ask(rng, "[who is|tell me who is|which of them is|name|so who is|who of them is|which one is|who must be|say who is|and who is|find] the {m}[| of all| of these| here| one]?", m=most if top else least)
+        asked = ask(
+            rng,
+            "[who is|tell me who is|which of them is|name|so who is|who of them is|which one is|who must be|say who is|and who is|find] the {m}[| of all| of these| here| one]?",
+            m=most if top else least,
+        )
         return Chat(
             [
                 user(" ".join([*facts, asked])),

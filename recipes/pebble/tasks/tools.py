@@ -254,14 +254,38 @@ def named_after(rng: Random) -> tuple[Tool, str, dict]:
     properties: dict[str, dict] = {}
     for names, kind, _ in chosen:
         key = rng.choice(names.split("|"))
-        key = key if rng.random() < 0.6 else rng.choice([f"{a}_{key}", f"{b}_{key}", f"{key}_name", f"{lex.noun(rng)}_{key}", f"the_{key}"])
-        properties[key] = {"type": kind, "description": choose(rng, f"[The |Which |A |]{key.replace('_', ' ')}[ of the {a}| for the {b}| to use||]").strip().capitalize()}
-    shown = [f"{{{i}}}" if rng.random() < 0.7 else f"{{{i}}} {key.split('_')[-1]}" if spec["type"] == "integer" else f"{key.replace('_', ' ')} {{{i}}}" for i, (key, spec) in enumerate(properties.items())]
+        key = (
+            key
+            if rng.random() < 0.6
+            else rng.choice([f"{a}_{key}", f"{b}_{key}", f"{key}_name", f"{lex.noun(rng)}_{key}", f"the_{key}"])
+        )
+        properties[key] = {
+            "type": kind,
+            "description": choose(rng, f"[The |Which |A |]{key.replace('_', ' ')}[ of the {a}| for the {b}| to use||]")
+            .strip()
+            .capitalize(),
+        }
+    shown = [
+        f"{{{i}}}"
+        if rng.random() < 0.7
+        else f"{{{i}}} {key.split('_')[-1]}"
+        if spec["type"] == "integer"
+        else f"{key.replace('_', ' ')} {{{i}}}"
+        for i, (key, spec) in enumerate(properties.items())
+    ]
     shown = [s if rng.random() < 0.25 else f"{{{i}}}" for i, s in enumerate(shown)]
-    both = rng.choice(["{0}, {1}", "{0} and {1}", "{0} with {1}", "{1}, {0}", "{0} for {1}", "{0} at {1}", "{1} in {0}"]) if len(shown) == 2 else "{0}"
+    both = (
+        rng.choice(["{0}, {1}", "{0} and {1}", "{0} with {1}", "{1}, {0}", "{0} for {1}", "{0} at {1}", "{1} in {0}"])
+        if len(shown) == 2
+        else "{0}"
+    )
     slot = fill(both, **dict(zip("01", shown, strict=False))) if shown else ""
     text = choose(rng, rng.choice(requests[1] if shown else requests[0]))
-    said = disorder(rng, fill(text.replace("{0}", "{slot}"), slot="\x00", **words).replace("\x00", slot) + rng.choice(["", ".", ".", "?", "?"]))
+    said = disorder(
+        rng,
+        fill(text.replace("{0}", "{slot}"), slot="\x00", **words).replace("\x00", slot)
+        + rng.choice(["", ".", ".", "?", "?"]),
+    )
     said = re.sub(r"\{(\d)\}", lambda m: str(values[int(m[1])]), said)
     spec = {
         "name": styled(rng, fill(rng.choice(name.split("|")), **words)),
@@ -286,7 +310,11 @@ def among(rng: Random) -> Chat:
         output, told = _short_result(rng) if rng.random() < 0.6 else result(rng, tool, arguments)
         messages += [user(said), pebble(calls=[(tool.spec["name"], arguments)]), Message("tool", output), pebble(told)]
     if gone:
-        place = next((i for i, m in enumerate(messages) if m.role == "user"), len(messages)) if rng.random() < 0.7 else len(messages)
+        place = (
+            next((i for i, m in enumerate(messages) if m.role == "user"), len(messages))
+            if rng.random() < 0.7
+            else len(messages)
+        )
         messages[place:place] = [user(gone[1]), pebble(NO_TOOL)]
     elif rng.random() < 0.2:
         messages += _aside(rng)
