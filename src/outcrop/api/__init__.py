@@ -18,6 +18,7 @@ from . import (
     models,
     provisioned,
     rerank,
+    resource_policies,
     tags,
 )
 
@@ -35,6 +36,7 @@ FAMILIES = (
     models,
     provisioned,
     rerank,
+    resource_policies,
     tags,
 )
 """The families that are served; importing them registers their operations."""

@@ -79,10 +79,16 @@ def check_tags(tags: Sequence[Any]) -> None:
     _check_count(_read(tags), "")
 
 
+async def check_taggable(call: Call, arn: str) -> None:
+    """Raise ResourceNotFoundException unless the ARN is of something that a caller made."""
+    await _first(call, arn)
+
+
 async def drop_tags(call: Call, arn: str) -> None:
-    """A resource is gone, and its tags with it."""
-    with suppress(ResourceNotFoundException):
-        await call.services.resources.delete(TAGS, arn)
+    """A resource is gone, and its tags and policy with it."""
+    for kind in (TAGS, "resource-policy"):
+        with suppress(ResourceNotFoundException):
+            await call.services.resources.delete(kind, arn)
 
 
 async def _first(call: Call, arn: str) -> Tags:
