@@ -30,6 +30,8 @@ class TestPebble(ChatModelIntegrationTests):
             "endpoint_url": os.environ["OUTCROP_TEST_URL"],
             "temperature": 0,
             "max_tokens": 200,
+            "disable_streaming": False,  # langchain-aws knows this and the next of Bedrock's own models only
+            "supports_tool_choice_values": ("auto", "any", "tool"),
         }
 
     @property
