@@ -15,7 +15,7 @@ from outcrop.evaluation.pebble.item import Item, Reply
 Ask = Callable[[Item, int], Reply]
 
 
-def converse(endpoint: str, model: str, **credentials: str) -> Ask:
+def converse(endpoint: str, model: str, **credentials: Any) -> Ask:
     """Ask through the Converse API; what is not given (region, keys) comes from the environment, as in any SDK."""
     from botocore.config import Config
     from botocore.session import get_session
