@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from outcrop.custom import CustomModels
+from outcrop.jobs import CUSTOM_MODEL, JOB
+from tests.api.customs import add_base, add_custom
 from tests.api.service import Api, served
 
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -169,3 +172,31 @@ async def test_a_list_is_filtered_ordered_and_paged(api: Api) -> None:
     assert await names(creationTimeAfter=datetime.now(UTC)) == []
     first = await api("ListModelCustomizationJobs", maxResults=2)
     assert await names(maxResults=2, nextToken=first["nextToken"]) == ["one"]
+
+
+async def test_a_job_goes_on_from_a_custom_model(api: Api) -> None:
+    """Its adapter is trained further over the same base; whole weights are a base of their own."""
+    arns = [await add_custom(api, form, form=form) for form in ("adapter", "full")]
+    for number, base in enumerate(arns):
+        await create(api, f"on{number}", baseModelIdentifier=base)
+    folder = api.services.settings.home / "custom-models"
+    bases = [(await api.services.resources.named(JOB, f"on{number}")).body["base"] for number in (0, 1)]  # type: ignore[union-attr]
+    assert bases[0]["adapter"] == str(folder / arns[0][-12:] / "adapter")
+    assert "whole" not in bases[0]
+    assert (bases[1]["folder"], bases[1]["whole"]) == (str(folder / arns[1][-12:] / "hf"), arns[1][-12:])
+    assert [base["arn"] for base in bases] == arns
+
+
+async def test_an_adapter_over_whole_weights_is_served_over_them(api: Api, tmp_path: Path) -> None:
+    await add_base(api, tmp_path)
+    whole = await add_custom(api, "whole", form="full")
+    await add_custom(api, "over")
+    over = await api.services.resources.named(CUSTOM_MODEL, "over")
+    assert over is not None
+    body = {**over.body, "base": {**over.body["base"], "whole": whole[-12:]}}
+    await api.services.resources.change(CUSTOM_MODEL, over.id, lambda _: body)
+    services = api.services
+    model = await CustomModels(services.settings, services.resources, services.catalog).of_custom(over.id, "any")
+    assert model.source == str(api.services.settings.home / "custom-models" / whole[-12:] / "model.gguf")
+    assert (model.adapter or "").endswith(f"{over.id}/adapter.gguf")
+    assert model.engine == whole

@@ -82,10 +82,20 @@ async def _base(call: Call, identifier: str) -> dict[str, Any]:
     """What is trained: a foundation model whose weights are here, or a custom model, which goes on from there."""
     if id_in(identifier, "custom-model"):
         custom = await find(call, CUSTOM_MODEL, identifier, "custom-model")
-        return {**custom.body["base"], "arn": custom.body["modelArn"], "custom": custom.id}
+        if custom.body["modelStatus"] != "Active":
+            raise ValidationException(f"The custom model {custom.name} is {custom.body['modelStatus']}.")
+        return {**custom.body["base"], **_weights(call, custom), "arn": custom.body["modelArn"], "custom": custom.id}
     model = await call.services.catalog.resolve(identifier)
     _check_trainable(model)
     return {"id": model.id, "arn": model.arn, "source": model.source, "folder": model.folder}
+
+
+def _weights(call: Call, custom: Resource) -> dict[str, str]:
+    """Where training goes on from: the custom model's adapter, which is trained further, or its own weights."""
+    folder = call.services.settings.home / "custom-models" / custom.id
+    if custom.body["form"] == "adapter":
+        return {"adapter": str(folder / "adapter")}
+    return {"source": str(folder / "model.gguf"), "folder": str(folder / "hf"), "whole": custom.id}
 
 
 def _check_trainable(model: Model) -> None:

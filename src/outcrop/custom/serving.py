@@ -79,8 +79,9 @@ class CustomModels:
         """A model that was made here: an adapter over its base, or weights of its own."""
         folder, body = self.folder(made.kind, made.id), made.body
         if body.get("form") == "adapter":
-            base = await self._catalog.resolve(body["base"]["id"])
-            return replace(base, id=name, name=made.name or name, adapter=str(folder / "adapter.gguf"), base=base.id)
+            base = await self._under(body["base"])
+            adapter = str(folder / "adapter.gguf")
+            return replace(base, id=name, name=made.name or name, adapter=adapter, base=base.engine)
         whole: dict[str, Any] = {
             "id": name,
             "name": made.name or name,
@@ -92,6 +93,13 @@ class CustomModels:
             return Model(**{**kept, **whole, "provider": "Imported", "region": self._settings.region})
         base = await self._catalog.resolve(body["base"]["id"])
         return replace(base, **whole, package="", mmproj=None, folder=str(folder / "hf"))
+
+    async def _under(self, base: dict[str, Any]) -> Model:
+        """What an adapter was trained on: a foundation model, or the whole weights of another custom model."""
+        if "whole" not in base:
+            return await self._catalog.resolve(base["id"])
+        whole = await self._resources.get(CUSTOM_MODEL, base["whole"])
+        return await self.of(whole, whole.body["modelArn"])
 
     async def _find(self, identifier: str) -> Model | None:
         kind = kind_of(identifier)

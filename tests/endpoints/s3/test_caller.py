@@ -56,7 +56,7 @@ async def test_presigned_urls_work_as_they_are_and_no_other_way(signed: S3Client
         ("GET", get.replace("x%2Fy", "x%2Fz")),
         ("GET", get.replace("response-content-type=x%2Fy&", "")),
         ("GET", get + "&versionId=null"),
-        ("GET", re.sub(r"(Signature=)\w\w", r"\1AA", get)),
+        ("GET", re.sub(r"(?<=Signature=)(%\w\w|\w)", lambda first: "B" if first[0] == "A" else "A", get)),
         ("GET", url("get_object", style, secret="other")),
     ):
         answer = await use(signed, method, target)
