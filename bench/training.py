@@ -1,7 +1,8 @@
 """Row `training`: tokens a second of our supervised fine-tuning against TRL's own example with the same settings.
 
-The same model, conversations, LoRA shape, batch, learning rate and checkpoints; turns are taken, and the ratio is the
-median over pairs. Needs `outcrop[train]`: in this environment, or in the Python that BENCH_TRAINING names.
+The same model, conversations, LoRA shape, batch, learning rate and checkpoints; turns are taken in changing order, and
+the ratio is the median over pairs. Needs `outcrop[train]`: in this environment, or in the Python that BENCH_TRAINING
+names.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def run() -> list[Row]:
 def _run(folder: Path) -> list[Row]:
     model = folder / "hf"
     _python("-c", UNPACK, str(MODEL), str(model))
-    pairs = [(_ours(folder / f"ours-{n}", model), _plain(folder / f"plain-{n}", model)) for n in range(PAIRS)]
+    pairs = [_pair(folder / str(n), model, ours_first=n % 2 == 0) for n in range(PAIRS)]
     ratio = median(ours["tokens_per_s"] / plain["tokens_per_s"] for ours, plain in pairs)
     ours, plain = (median(side["tokens_per_s"] for side in sides) for sides in zip(*pairs, strict=True))
     note = f"LoRA on Pebble, {EXAMPLES} conversations, {EPOCHS} epochs, batch {BATCH}"
@@ -62,6 +63,15 @@ def _run(folder: Path) -> list[Row]:
         Row("training", "our fine-tuning", ours, "tokens/s"),
         Row("training", "plain TRL", plain, "tokens/s"),
     ]
+
+
+def _pair(folder: Path, model: Path, ours_first: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Ours and the peer's, one after the other."""
+    folder.mkdir()
+    if ours_first:
+        return _ours(folder / "ours", model), _plain(folder / "plain", model)
+    plain = _plain(folder / "plain", model)
+    return _ours(folder / "ours", model), plain
 
 
 def _ours(folder: Path, model: Path) -> dict[str, Any]:
