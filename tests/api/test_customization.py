@@ -45,7 +45,7 @@ async def create(api: Api, name: str = "j1", **members: Any) -> dict[str, Any]:
 
 
 async def ended(api: Api, name: str) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while True:
             found = await api("GetModelCustomizationJob", jobIdentifier=name)
             if found["status"] not in ("InProgress", "Stopping"):

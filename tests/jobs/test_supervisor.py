@@ -53,14 +53,14 @@ class Setting:
         return (await self.resources.get(JOB, id)).body
 
     async def until(self, id: str, *statuses: str) -> dict[str, Any]:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             while (body := await self.body(id))["status"] not in statuses:  # noqa: ASYNC110 (the record is the news)
                 await asyncio.sleep(0.02)
         return body
 
     async def working(self, id: str) -> int:
         """Wait until a worker trains; its pid."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             while (await self.body(id))["statusDetails"]["trainingDetails"]["status"] != "InProgress":  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return max((p.stat().st_mtime, int(p.name.split("-")[2])) for p in self.jobs.folder(id).path.glob("life-*"))[1]
@@ -155,7 +155,7 @@ async def test_a_server_that_closes_leaves_its_job_for_the_next(at: Setting) -> 
         os.kill(pid, 0)
     at.jobs = at.server()
     await at.jobs.begin()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while await at.working(id) == pid:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await at.jobs.stop(id)
@@ -193,7 +193,7 @@ async def test_a_worker_killed_with_its_server_goes_on_with_the_next(at: Setting
     await at.jobs.close()
     at.jobs = at.server()
     await at.jobs.begin()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while await at.working(id) == pid:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -171,20 +171,12 @@ class Jobs:
             "id": job.id,
             "arn": body["jobArn"],
             "method": body["customizationType"],
-            "base": self._base(body["base"]),
+            "base": body["base"],
             "train": "train.jsonl",
             "validation": [f"validation-{number}.jsonl" for number in range(validators)],
             "hyperparameters": hyperparameters.given(body),
             "grader": await self._grader(job),
         }
-
-    def _base(self, base: dict[str, Any]) -> dict[str, Any]:
-        """Where training begins: a custom model adds its adapter to the base, or stands in its place."""
-        if "custom" not in base:
-            return base
-        place = self._settings.home / "custom-models" / base["custom"]
-        adapted = (place / "adapter").is_dir()
-        return {**base, **({"adapter": str(place / "adapter")} if adapted else {"folder": str(place / "hf")})}
 
     async def _grader(self, job: Resource) -> dict[str, Any] | None:
         """What grades a reinforcement job's answers."""
