@@ -46,6 +46,8 @@ Kind = Literal["iam", "api-key"]
 
 REFRESH_S = 1.0
 """How old the keys in memory may be: a revocation by another process takes effect within this time."""
+MISS_S = 0.05
+"""The least time between two readings for the sake of keys that are unknown."""
 
 BAD_KEY = "Authentication failed: Please make sure your API Key is valid."  # Bedrock's words, and the next
 EXPIRED_KEY = "Bearer Token has expired"
@@ -148,12 +150,13 @@ class Keys:
 
     async def secret(self, access_key_id: str) -> str | None:
         """The secret access key, or None for a key that is unknown, revoked or expired."""
-        key, sealed = (await self._current()).pairs.get(access_key_id, (None, b""))
+        key, sealed = await self._pair_of(access_key_id)
         return None if key is None or key.expired else self._sealer.unseal(sealed, key.id)
 
     async def bearer(self, token: str) -> Key:
         """The key whose API key this is. Raises AccessDeniedException or ExpiredTokenException."""
-        key = (await self._current()).tokens.get(_digest(token))
+        digest = _digest(token)
+        key = (await self._current()).tokens.get(digest) or (await self._renewed()).tokens.get(digest)
         if key is None:
             raise AccessDeniedException(BAD_KEY)
         if key.expired:
@@ -162,7 +165,7 @@ class Keys:
 
     async def key(self, access_key_id: str) -> Key | None:
         """The key pair of that id, or None where `secret` answers None."""
-        key, _ = (await self._current()).pairs.get(access_key_id, (None, b""))
+        key, _ = await self._pair_of(access_key_id)
         return None if key is None or key.expired else key
 
     async def create(self, name: str, kind: Kind = "iam", expires_s: int | None = None) -> NewKey:
@@ -230,6 +233,22 @@ class Keys:
             async with self._reading:
                 if time.monotonic() - self._read_at >= REFRESH_S:
                     await self._refresh()
+        return self._known
+
+    async def _pair_of(self, access_key_id: str) -> tuple[Key | None, bytes]:
+        pairs = (await self._current()).pairs
+        if access_key_id not in pairs:
+            pairs = (await self._renewed()).pairs
+        return pairs.get(access_key_id, (None, b""))
+
+    async def _renewed(self) -> _Known:
+        """The keys, read since this was called: an unknown one may have been made a moment ago by another process.
+        Strangers share readings, MISS_S apart, so that unknown keys cost little however many come."""
+        called = time.monotonic()
+        async with self._reading:
+            if self._read_at < called:
+                await asyncio.sleep(self._read_at + MISS_S - time.monotonic())
+                await self._refresh()
         return self._known
 
     async def _refresh(self) -> None:

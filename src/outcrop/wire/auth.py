@@ -75,7 +75,8 @@ class Authenticator:
         """The key pair that signed."""
         sigv4.check_scope(claim, self._settings.region, self._services)
         sigv4.check_time(claim, time.time())
-        key, secret = await self._keys.key(claim.key_id), await self._keys.secret(claim.key_id)
+        key = await self._keys.key(claim.key_id)
+        secret = await self._keys.secret(claim.key_id) if key else None
         if key is None or secret is None:
             _check_in_vain(claim, request)
             raise UnrecognizedClientException("The security token included in the request is invalid.")
