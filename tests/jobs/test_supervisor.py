@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from outcrop.config import Settings
+from outcrop.errors import ServiceUnavailableException
 from outcrop.jobs import CUSTOM_MODEL, JOB, Jobs, process, state
+from outcrop.jobs.folder import JobFolder
 from outcrop.store.objects import Objects
 from outcrop.store.records import Records
 from outcrop.store.resources import Resources
@@ -226,3 +228,32 @@ async def test_a_job_that_succeeds_delivers_its_metrics_and_its_model(at: Settin
     assert body["outputModelArn"] == model.body["modelArn"]
     assert model.body["modelArn"].endswith(f":custom-model/outcrop.pebble-v1/{id}")
     assert (at.settings.home / "custom-models" / id / "adapter.gguf").read_bytes() == b"{}\n"
+
+
+async def test_a_busy_database_costs_no_training(at: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, failed = at.resources.change, []
+
+    async def busy(kind: str, id: str, edit: Any) -> Any:
+        if len(failed) < 2:
+            failed.append(1)
+            raise ServiceUnavailableException("locked")
+        return await change(kind, id, edit)
+
+    monkeypatch.setattr(at.resources, "change", busy)
+    body = await at.until(await at.job("done"), "Completed", "Failed")
+    assert body["status"] == "Completed"
+    assert len(failed) == 2
+    assert {details["status"] for details in body["statusDetails"].values()} == {"Completed"}
+
+
+def test_reports_are_read_on_from_where_they_were_read_to(tmp_path: Path) -> None:
+    folder, reports = JobFolder(tmp_path), tmp_path / "events.jsonl"
+    assert folder.events_from(0) == ([], 0)
+    reports.write_text('{"step": 1}\n{"st')
+    events, place = folder.events_from(0)
+    assert events == [{"step": 1}]
+    assert folder.events_from(place) == ([], place)
+    with reports.open("a") as file:
+        file.write('ep": 2}\n')
+    assert folder.events_from(place)[0] == [{"step": 2}]
+    assert folder.events() == [{"step": 1}, {"step": 2}]

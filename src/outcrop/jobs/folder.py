@@ -36,12 +36,19 @@ class JobFolder:
         write_whole(self.path / "job.json", json.dumps(job, indent=1).encode(), 0o600)
 
     def events(self) -> list[dict[str, Any]]:
-        """Everything the worker reported, in order; a line that is still being written is left for the next time."""
+        """Everything the worker reported, in order."""
+        return self.events_from(0)[0]
+
+    def events_from(self, place: int) -> tuple[list[dict[str, Any]], int]:
+        """What was reported past this byte of the file, and where to go on: a line that is still being written is left
+        for the next time."""
         try:
-            lines = (self.path / "events.jsonl").read_bytes().split(b"\n")
+            with (self.path / "events.jsonl").open("rb") as file:
+                file.seek(place)
+                whole, _, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines[:-1]]
+            return [], place
+        return [json.loads(line) for line in whole.splitlines()], place + len(whole) + bool(whole)
 
     def result(self) -> dict[str, Any] | None:
         return self._read("result.json")

@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import __version__, hyperparameters
 from ..config import Settings
-from ..errors import ConflictException, ServiceError
+from ..errors import ConflictException, ServiceError, ServiceUnavailableException
 from ..keys import Keys
 from ..names import arn
 from ..store.objects import Objects
@@ -36,6 +36,8 @@ JOB, CUSTOM_MODEL = "customization-job", "custom-model"
 COMMAND = (sys.executable, "-m", "outcrop.training.worker")
 ATTEMPTS = 3
 """How often a worker that dies is started again; each goes on from the newest checkpoint."""
+TRIES, PAUSE_S = 10, 0.5
+"""How often a record that cannot be written is tried again, and the pause between."""
 POLL_S = 0.3
 """How often a worker's reports are looked at."""
 DONE, FAILED, STOPPED = 0, 1, 3
@@ -132,7 +134,7 @@ class Jobs:
     async def _end(self, id: str, status: str, **members: Any) -> None:
         if self.keys:
             await graders.forget(self.keys, id)
-        await self._resources.change(JOB, id, state.ended(status, **members))
+        await self._change(id, state.ended(status, **members))
         log.info("job %s: %s %s", id, status, members.get("failureMessage", ""))
 
     # before: data ------------------------------------------------------------------------------------------------
@@ -224,18 +226,29 @@ class Jobs:
             await self._note(id, folder, 0)
 
     async def _watch(self, id: str, folder: JobFolder) -> None:
-        seen = 0
+        place = 0
         while True:
-            seen = await self._note(id, folder, seen)
+            place = await self._note(id, folder, place)
             await asyncio.sleep(POLL_S)
 
-    async def _note(self, id: str, folder: JobFolder, seen: int) -> int:
-        """Keep the phases that were reported since; how many reports there are now."""
-        events = await asyncio.to_thread(folder.events)
-        for event in events[seen:]:
+    async def _note(self, id: str, folder: JobFolder, place: int) -> int:
+        """Keep the phases that were reported past this place of the reports; where to go on."""
+        events, end = await asyncio.to_thread(folder.events_from, place)
+        for event in events:
             if "phase" in event:
-                await self._resources.change(JOB, id, state.phase(event["phase"], event["status"]))
-        return len(events)
+                await self._change(id, state.phase(event["phase"], event["status"]))
+        return end
+
+    async def _change(self, id: str, edit: state.Edit) -> None:
+        """Change a job's record, in the end: a database that is busy for a moment must not cost a training."""
+        for _ in range(TRIES):
+            try:
+                await self._resources.change(JOB, id, edit)
+                return
+            except ServiceUnavailableException as error:
+                log.warning("the state of job %s could not be kept yet: %s", id, error.message)
+                await asyncio.sleep(PAUSE_S)
+        await self._resources.change(JOB, id, edit)
 
     # after: the model --------------------------------------------------------------------------------------------
 
