@@ -26,7 +26,7 @@ from .endpoints.system import system_app
 from .engines.pool import Engines
 from .inference import Inference
 from .invocation_log import InvocationLog
-from .jobs import Jobs
+from .jobs.supervisor import Jobs
 from .keys import Keys
 from .services import Services
 from .store.home import Home

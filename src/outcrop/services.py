@@ -14,7 +14,7 @@ from .custom import Deployments, Imports
 from .engines.pool import Engines
 from .inference import Inference
 from .invocation_log import InvocationLog
-from .jobs import Jobs
+from .jobs.supervisor import Jobs
 from .keys import Keys
 from .store.objects import Objects
 from .store.records import Records

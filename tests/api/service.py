@@ -10,7 +10,7 @@ from typing import Any
 
 from outcrop.app import open_services
 from outcrop.config import Settings
-from outcrop.jobs import Jobs
+from outcrop.jobs.supervisor import Jobs
 from outcrop.services import Services
 from outcrop.wire import spec
 from outcrop.wire.gateway import Gateway

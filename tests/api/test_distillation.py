@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from outcrop.api.customization import taught
-from outcrop.training import data
+from outcrop.jobs import data
 from tests.api.service import served
 
 PEBBLE = "outcrop.pebble-v1"

@@ -14,12 +14,12 @@ import pytest
 
 from outcrop.config import Settings
 from outcrop.errors import ModelErrorException, ThrottlingException
-from outcrop.jobs import JOB, Jobs, distillation, logged_prompts, state
+from outcrop.jobs import JOB, data, distillation, logged_prompts, state
+from outcrop.jobs.data import DataError
+from outcrop.jobs.supervisor import Jobs
 from outcrop.store.objects import Objects
 from outcrop.store.records import Records
 from outcrop.store.resources import Resources
-from outcrop.training import data
-from outcrop.training.data import DataError
 from tests.jobs.test_supervisor import COMMAND
 
 TEACHER = "outcrop.teacher-v1"

@@ -15,8 +15,9 @@ import pytest
 
 from outcrop.config import Settings
 from outcrop.errors import ServiceUnavailableException
-from outcrop.jobs import CUSTOM_MODEL, JOB, Jobs, process, state
+from outcrop.jobs import CUSTOM_MODEL, JOB, process, state
 from outcrop.jobs.folder import JobFolder
+from outcrop.jobs.supervisor import Jobs
 from outcrop.store.objects import Objects
 from outcrop.store.records import Records
 from outcrop.store.resources import Resources

@@ -15,9 +15,9 @@ from typing import Any
 
 from ..errors import ModelNotReadyException, ServiceError, ServiceUnavailableException, ThrottlingException
 from ..store.files import write_whole
-from ..training import data
-from ..training.data import DataError
 from ..turn import Reply, Turn
+from . import data
+from .data import DataError
 
 Ask = Callable[[str, Turn], Awaitable[Reply]]
 """(model id, turn) -> the model's answer."""

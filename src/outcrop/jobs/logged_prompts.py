@@ -13,8 +13,8 @@ from typing import Any
 
 from ..store.files import write_whole
 from ..store.objects import Objects
-from ..training import data
-from ..training.data import DataError, Fault
+from . import data
+from .data import DataError, Fault
 
 OPERATIONS = ("Converse", "ConverseStream")
 """Records whose bodies are in the house language; InvokeModel's are in each family's own."""

@@ -24,14 +24,11 @@ from ..keys import Keys
 from ..names import arn
 from ..store.objects import Objects
 from ..store.resources import Resource, Resources
-from ..training.data import DataError
-from . import distillation, graders, logged_prompts, state
+from . import CUSTOM_MODEL, JOB, distillation, graders, logged_prompts, state
+from .data import DataError
 from .distillation import Ask
 from .folder import JobFolder
 from .process import Worker
-
-JOB, CUSTOM_MODEL = "customization-job", "custom-model"
-"""Kinds of resources."""
 
 COMMAND = (sys.executable, "-m", "outcrop.training.worker")
 ATTEMPTS = 3

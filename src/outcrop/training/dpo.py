@@ -7,25 +7,17 @@ for LoRA the model without its adapter (or with the adapter it began with), for 
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
+from ..jobs.data import DataError
 from . import harness, render
-from .data import DataError
 from .job import Job, encoded
 
 
-def run(job: Job, rows: list[dict[str, Any]], validators: list[list[dict[str, Any]]]) -> None:
-    """Tokenize, train, export. Raises DataError for a pair that is too long or does not fit the template."""
-    with job.progress.phase("data_processing"):
-        model, tokenizer = job.load()
-        sets = [
-            _dataset(tokenizer, rows, "train", job.h),
-            *(_dataset(tokenizer, v, "validation", job.h) for v in validators),
-        ]
-    with job.progress.phase("training"):
-        trainer = _trainer(job, model, tokenizer, sets[0])
-        harness.train(trainer, job.progress, sets[1:], job.h["evalInterval"], job.stop)
-        job.finish(trainer.model, tokenizer)
+def run(job: Job, rows: harness.Rows, validators: list[harness.Rows]) -> None:
+    """Raises DataError for a pair that is too long or does not fit the template."""
+    harness.run(job, rows, validators, partial(_dataset, job.h), partial(_trainer, job))
 
 
 def pair(tokenizer: Any, row: dict[str, Any]) -> dict[str, list[int]]:
@@ -42,7 +34,7 @@ def _whole(row: dict[str, Any], side: str) -> dict[str, Any]:
     return {"messages": row["prompt"] + row[side], "tools": row["tools"]}
 
 
-def _dataset(tokenizer: Any, rows: list[dict[str, Any]], name: str, h: dict[str, Any]) -> Any:
+def _dataset(h: dict[str, Any], model: Any, tokenizer: Any, rows: harness.Rows, name: str) -> Any:
     from datasets import Dataset
 
     pairs = encoded(rows, name, lambda row: pair(tokenizer, row))
@@ -64,7 +56,7 @@ def _trainer(job: Job, model: Any, tokenizer: Any, data: Any) -> Any:
             return dataset
 
     arguments = DPOConfig(**harness.settings(job.folder, job.h, len(data), "dpo"), beta=job.h["beta"], max_length=None)
-    adapted = hasattr(model, "peft_config")
-    adapter = None if adapted else harness.lora(job.h)
-    frozen = copy.deepcopy(model).eval().requires_grad_(False) if adapter is None and not adapted else None
+    adapter = harness.lora(model, job.h)
+    whole = adapter is None and not hasattr(model, "peft_config")
+    frozen = copy.deepcopy(model).eval().requires_grad_(False) if whole else None
     return Trainer(model, frozen, args=arguments, train_dataset=data, processing_class=tokenizer, peft_config=adapter)

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .data import DataError
+from ..jobs.data import DataError
 
 Sample = dict[str, Any]
 """{"id", "messages" with the answer as the last turn, ...all else of the data's line, such as "reference_answer"}"""

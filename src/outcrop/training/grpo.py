@@ -7,32 +7,24 @@ Knows nothing of what grades. Shao et al. 2024, arXiv 2402.03300.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from ..jobs.data import DataError
 from . import graders, harness, render
-from .data import DataError
 from .job import Job, encoded
 
 MOST_AT_ONCE = 64
 """Answers in one forward pass; a larger batch is accumulated."""
 
 
-def run(job: Job, rows: list[dict[str, Any]], validators: list[list[dict[str, Any]]]) -> None:
-    """Check prompts, train, export. Raises DataError for a prompt that is too long, and for a grader that fails."""
-    with job.progress.phase("data_processing"):
-        grade = graders.grader(job.order["grader"])
-        model, tokenizer = job.load()
-        sets = [
-            _dataset(tokenizer, rows, "train", job.h),
-            *(_dataset(tokenizer, v, "validation", job.h) for v in validators),
-        ]
-    with job.progress.phase("training"):
-        trainer = _trainer(job, model, tokenizer, sets[0], grade)
-        harness.train(trainer, job.progress, sets[1:], job.h["evalInterval"], job.stop)
-        job.finish(trainer.model, tokenizer)
+def run(job: Job, rows: harness.Rows, validators: list[harness.Rows]) -> None:
+    """Raises DataError for a prompt that is too long, and for a grader that fails."""
+    grade = graders.grader(job.order["grader"])
+    harness.run(job, rows, validators, partial(_dataset, job.h), partial(_trainer, job, grade))
 
 
-def _dataset(tokenizer: Any, rows: list[dict[str, Any]], name: str, h: dict[str, Any]) -> Any:
+def _dataset(h: dict[str, Any], model: Any, tokenizer: Any, rows: harness.Rows, name: str) -> Any:
     """Columns `prompt` and `known`: what the grader may know has any shape, so it travels as text."""
     from datasets import Dataset
 
@@ -45,7 +37,7 @@ def _dataset(tokenizer: Any, rows: list[dict[str, Any]], name: str, h: dict[str,
     return Dataset.from_dict({"prompt": [row["messages"] for row in rows], "known": known})
 
 
-def _trainer(job: Job, model: Any, tokenizer: Any, data: Any, grade: graders.Grade) -> Any:
+def _trainer(job: Job, grade: graders.Grade, model: Any, tokenizer: Any, data: Any) -> Any:
     from trl import GRPOConfig, GRPOTrainer
 
     h, samples = job.h, job.h["trainingSamplePerPrompt"]
@@ -58,7 +50,7 @@ def _trainer(job: Job, model: Any, tokenizer: Any, data: Any, grade: graders.Gra
         max_completion_length=h["inferenceMaxTokens"],
         temperature=h["temperature"],
     )
-    adapter = None if hasattr(model, "peft_config") else harness.lora(h)
+    adapter = harness.lora(model, h)
     return GRPOTrainer(
         model, _reward(grade), args=arguments, train_dataset=data, processing_class=tokenizer, peft_config=adapter
     )

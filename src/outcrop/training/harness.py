@@ -10,15 +10,48 @@ import shutil
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..convert import adapter, convert
-from .job import Stopped
+from .job import Job, Stopped
 from .progress import Progress
 
 CHECKPOINTS = 20
 """How many checkpoints a run writes; the newest whole one is where it goes on."""
+
+
+Rows = list[dict[str, Any]]
+Dataset = Callable[[Any, Any, Rows, str], Any]
+"""(model, tokenizer, rows, `train` or `validation`) -> what the trainer takes."""
+Trainer = Callable[[Any, Any, Any], Any]
+"""(model, tokenizer, dataset) -> TRL's trainer."""
+
+
+def run(job: Job, rows: Rows, validators: list[Rows], dataset: Dataset, trainer: Trainer) -> None:
+    """The whole of a method: data, training, export. Raises DataError for data that `dataset` refuses."""
+    with job.progress.phase("data_processing"):
+        model, tokenizer = job.load()
+        data = dataset(model, tokenizer, rows, "train")
+        checks = [dataset(model, tokenizer, validator, "validation") for validator in validators]
+    with job.progress.phase("training"):
+        training = trainer(model, tokenizer, data)
+        train(training, job.progress, checks, job.h["evalInterval"], job.stop)
+        job.finish(training.model, tokenizer)
+
+
+def tokens_trainer(job: Job, model: Any, tokenizer: Any, data: Any, method: str) -> Any:
+    """TRL's SFTTrainer over {"input_ids", "labels"} as they stand."""
+    from trl import SFTConfig, SFTTrainer
+
+    arguments = SFTConfig(
+        **settings(job.folder, job.h, len(data), method),
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    adapter = lora(model, job.h)
+    return SFTTrainer(model, args=arguments, train_dataset=data, processing_class=tokenizer, peft_config=adapter)
 
 
 def settings(folder: Path, h: dict[str, Any], examples: int, method: str) -> dict[str, Any]:
@@ -56,9 +89,9 @@ RATES = {
 """(method, tuning) -> the learning rate where the job names none."""
 
 
-def lora(h: dict[str, Any]) -> Any:
-    """PEFT's configuration of a LoRA adapter on every projection; None for full tuning."""
-    if h["tuning"] == "full":
+def lora(model: Any, h: dict[str, Any]) -> Any:
+    """PEFT's configuration of a LoRA adapter on every projection; None for full tuning, and where there is one."""
+    if h["tuning"] == "full" or hasattr(model, "peft_config"):
         return None
     from peft import LoraConfig
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .data import DataError
+from ..jobs.data import DataError
 from .progress import Progress
 
 

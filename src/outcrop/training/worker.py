@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import hyperparameters
+from ..jobs import data
+from ..jobs.data import DataError
 from ..store.files import locked, write_whole
-from . import data
-from .data import DataError
 from .job import Job, Stopped
 from .progress import Progress
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from outcrop.training.data import DataError, read
+from outcrop.jobs.data import DataError, read
 
 GOOD = {"prompt": "a", "completion": "b"}
 
