@@ -6,7 +6,7 @@ or from `Delta`s; an engine takes a `Turn` and yields `Delta`s.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any, NotRequired, TypedDict
 
@@ -86,21 +86,25 @@ class Blocks:
 
 async def gather(deltas: AsyncGenerator[Delta, None]) -> Reply:
     """Fold a stream of deltas into one reply."""
+    return (await gathered(deltas)).reply()
+
+
+async def gathered(deltas: AsyncGenerator[Delta, None]) -> Gathered:
+    """A stream of deltas to its end."""
     whole = Gathered()
     async with aclosing(deltas):
         async for delta in deltas:
             whole.add([delta])
-    return whole.reply()
+    return whole
 
 
 class Gathered:
-    """A reply while its deltas come in."""
+    """An answer while its deltas come in: one reply, or the shortest stream of it."""
 
     def __init__(self) -> None:
         self.pieces: dict[int, Piece] = {}
         self.stop: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
-        self.logprobs: list[dict[str, Any]] = []
 
     def add(self, deltas: list[Delta]) -> None:
         for delta in deltas:
@@ -119,19 +123,34 @@ class Gathered:
             self.pieces[index] = Piece()
         self.pieces[index].add(event["delta"])
         if "logprobs" in event:
-            self.logprobs += event["logprobs"]
+            self.pieces[index].logprobs += event["logprobs"]
 
     def reply(self) -> Reply:
         """Raises LookupError where the stream never came to its end."""
         fields = self.stop.get("additionalModelResponseFields", {})
+        pieces = [piece for _, piece in sorted(self.pieces.items())]
+        logprobs = [token for piece in pieces for token in piece.logprobs]
         return {
-            "message": {"role": "assistant", "content": [piece.block() for _, piece in sorted(self.pieces.items())]},
+            "message": {"role": "assistant", "content": [piece.block() for piece in pieces]},
             "stopReason": self.stop["stopReason"],
             "usage": self.metadata["usage"],
             "metrics": self.metadata["metrics"],
-            "fields": fields | ({"logprobs": self.logprobs} if self.logprobs else {}),
+            "fields": fields | ({"logprobs": logprobs} if logprobs else {}),
             "details": self.metadata.get("details", {}),
         }
+
+    def deltas(self) -> Iterator[Delta]:
+        """Each block in one piece."""
+        yield {"messageStart": {"role": "assistant"}}
+        for index, piece in sorted(self.pieces.items()):
+            if piece.tool is not None:
+                yield {"contentBlockStart": {"start": {"toolUse": piece.tool}, "contentBlockIndex": index}}
+            if (delta := piece.delta()) is not None:
+                logprobs = {"logprobs": piece.logprobs} if piece.logprobs else {}
+                yield {"contentBlockDelta": {"delta": delta, "contentBlockIndex": index, **logprobs}}
+            yield {"contentBlockStop": {"contentBlockIndex": index}}
+        yield {"messageStop": self.stop}
+        yield {"metadata": self.metadata}
 
 
 class Piece:
@@ -142,6 +161,7 @@ class Piece:
         self.text: list[str] = []
         self.reasoning: list[str] = []
         self.signature: str | None = None
+        self.logprobs: list[dict[str, Any]] = []
 
     def add(self, delta: dict[str, Any]) -> None:
         if "text" in delta:
@@ -151,6 +171,16 @@ class Piece:
         else:
             self.reasoning.append(delta["reasoningContent"].get("text", ""))
             self.signature = delta["reasoningContent"].get("signature", self.signature)
+
+    def delta(self) -> dict[str, Any] | None:
+        """All that was added, at once; None where nothing was."""
+        if self.reasoning:
+            signed = {} if self.signature is None else {"signature": self.signature}
+            return {"reasoningContent": {"text": "".join(self.reasoning), **signed}}
+        if not self.text:
+            return None
+        text = "".join(self.text)
+        return {"text": text} if self.tool is None else {"toolUse": {"input": text}}
 
     def block(self) -> Block:
         text = "".join(self.text)

@@ -28,6 +28,7 @@ from .openai_parts import (
     finish_reason,
     flag,
     image,
+    listed,
     number,
     output_config,
     permit,
@@ -36,9 +37,11 @@ from .openai_parts import (
     sampling,
     say,
     text,
+    tool_choice,
     tool_result,
     tool_spec,
     tool_use,
+    tools,
     weighed,
     words,
 )
@@ -81,12 +84,11 @@ def read(body: dict[str, Any]) -> dict[str, Any]:
     permit(body, KNOWN, REFUSED)
     if body.get("modalities") not in (None, ["text"]):
         raise fault("#: modalities: this service answers in text", "modalities")
-    with At(""):
-        given = body["messages"]
-    turn = _conversation(given) | sampling(body, _limit(body))
+    turn = _conversation(listed(body, "messages")) | sampling(body, _limit(body))
     _add_tools(turn, body)
-    with At("response_format"):
-        turn |= output_config(body.get("response_format"), "json_schema")
+    if body.get("response_format") is not None:
+        with At("response_format"):
+            turn |= output_config(body["response_format"], "json_schema")
     add_fields(turn, effort(body.get("reasoning_effort"), "reasoning_effort") | _logprobs(body))
     return turn
 
@@ -105,15 +107,14 @@ def _logprobs(body: dict[str, Any]) -> dict[str, Any]:
     return {"logprobs": True} | ({} if top is None else {"top_logprobs": top})
 
 
-def _conversation(given: Any) -> dict[str, Any]:
+def _conversation(given: list[Any]) -> dict[str, Any]:
     """messages and system: what is said to the model before anybody speaks is its system prompt. Where nobody else
     speaks at all it is what the model answers: chat templates need somebody to answer to."""
     messages: list[Message] = []
-    with At("messages"):
-        for place, message in enumerate(given):
-            with At(f"messages[{place}]"):
-                role, content = _message(message)
-                say(messages, role, content)
+    for place, message in enumerate(given):
+        with At(f"messages[{place}]"):
+            role, content = _message(message)
+            say(messages, role, content)
     if not messages:
         raise fault("#: messages: there must be at least one message", "messages")
     lead = next((place for place, message in enumerate(messages) if message["role"] != "system"), len(messages))
@@ -183,15 +184,8 @@ ROLES: dict[str, tuple[str, Callable[[dict[str, Any]], list[Block]]]] = {
 
 
 def _add_tools(turn: dict[str, Any], body: dict[str, Any]) -> None:
-    specs: list[dict[str, Any]] = []
-    with At("tools"):
-        for place, tool in enumerate(body.get("tools") or ()):
-            with At(f"tools[{place}]"):
-                specs.append(_tool(tool))
-    with At("tool_choice"):
-        choice = _choice(body.get("tool_choice") or "auto")
     flag(body, "parallel_tool_calls")
-    add_tools(turn, specs, choice, body.get("parallel_tool_calls"))
+    add_tools(turn, tools(body, _tool), tool_choice(body, _choice), body.get("parallel_tool_calls"))
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -82,7 +82,7 @@ def fault(what: str, param: str | None = None) -> ValidationException:
 class At:
     """A part of the body that is being read: what does not have the shape it must have is a fault at `place`."""
 
-    __slots__ = ("place",)  # a generator would take five times as long, ten times a request
+    __slots__ = ("place",)  # a generator would take five times as long
 
     def __init__(self, place: str) -> None:
         self.place = place
@@ -115,6 +115,15 @@ def text(value: Any, param: str) -> str:
     return value
 
 
+def listed(body: dict[str, Any], key: str) -> list[Any]:
+    """The list at `key`, which must be there."""
+    if key not in body:
+        raise fault(f"#: required key [{key}] not found", key)
+    if not isinstance(body[key], list):
+        raise fault(f"#: {key}: expected a list, got {type(body[key]).__name__}", key)
+    return body[key]
+
+
 def number(body: dict[str, Any], key: str) -> Any:
     """The number at `key`; None where it is absent or null. Raises for one of the wrong kind or out of bounds."""
     value = body.get(key)
@@ -145,7 +154,7 @@ def flag(body: dict[str, Any], key: str) -> bool:
 
 def sampling(body: dict[str, Any], limit: int | None) -> dict[str, Any]:
     """The inferenceConfig and the additionalModelRequestFields of a body; `limit` is its greatest number of tokens."""
-    told = {key: number(body, key) if key in NUMBERS else body[key] for key in ADDITIONAL if key in body}
+    told = {key: number(body, key) if key in NUMBERS else body[key] for key in ADDITIONAL & body.keys()}
     fields = {key: value for key, value in told.items() if value is not None}
     config = {"maxTokens": limit, "topP": number(body, "top_p"), "stopSequences": _stops(body.get("stop"))}
     config = {key: value for key, value in config.items() if value is not None}
@@ -272,6 +281,25 @@ def tool_spec(function: dict[str, Any]) -> dict[str, Any]:
     description = {"description": function["description"]} if function.get("description") else {}
     schema = _object(function.get("parameters") or {"type": "object", "properties": {}})
     return {"toolSpec": {"name": function["name"], "inputSchema": {"json": schema}, **description}}
+
+
+def tools(body: dict[str, Any], read: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tools of a body, each read by `read`."""
+    specs = []
+    if body.get("tools"):
+        with At("tools"):
+            for place, tool in enumerate(body["tools"]):
+                with At(f"tools[{place}]"):
+                    specs.append(read(tool))
+    return specs
+
+
+def tool_choice(body: dict[str, Any], read: Callable[[Any], Any]) -> Any:
+    """What `add_tools` takes for a choice, read by `read`; `auto` where the body does not choose."""
+    if not body.get("tool_choice"):
+        return "auto"
+    with At("tool_choice"):
+        return read(body["tool_choice"])
 
 
 def add_tools(turn: dict[str, Any], specs: list[dict[str, Any]], choice: Any, parallel: Any) -> None:

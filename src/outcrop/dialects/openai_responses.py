@@ -27,9 +27,11 @@ from .openai_parts import (
     sampling,
     say,
     text,
+    tool_choice,
     tool_result,
     tool_spec,
     tool_use,
+    tools,
     words,
 )
 
@@ -122,12 +124,18 @@ def read(body: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, Any
     check(body)
     turn = _conversation(items, _instructions(body)) | sampling(body, number(body, "max_output_tokens"))
     _add_tools(turn, body)
-    with At("text"):
-        turn |= output_config((body.get("text") or {}).get("format"), None)
-    with At("reasoning"):
-        thinking = (body.get("reasoning") or {}).get("effort")
-    add_fields(turn, effort(thinking, "reasoning.effort") | _logprobs(body))
+    if body.get("text") is not None:
+        with At("text"):
+            turn |= output_config(body["text"].get("format"), None)
+    add_fields(turn, _effort(body) | _logprobs(body))
     return turn
+
+
+def _effort(body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("reasoning") is None:
+        return {}
+    with At("reasoning"):
+        return effort(body["reasoning"].get("effort"), "reasoning.effort")
 
 
 def check(body: dict[str, Any]) -> None:
@@ -137,19 +145,22 @@ def check(body: dict[str, Any]) -> None:
         flag(body, key)
     if body.get("truncation") not in (None, "auto", "disabled"):
         raise fault("#: truncation: expected one of auto, disabled", "truncation")
-    with At("metadata"):
-        for key, value in (body.get("metadata") or {}).items():
-            text(value, f"metadata.{key}")
-    with At("include"):
-        for wanted in body.get("include") or ():
-            if wanted not in INCLUDABLE and not wanted.startswith(ELSEWHERE):
-                raise ValueError(f"include: {wanted!r} is not one of {', '.join(sorted(INCLUDABLE))}")
+    if body.get("metadata"):
+        with At("metadata"):
+            for key, value in body["metadata"].items():
+                text(value, f"metadata.{key}")
+    if body.get("include"):
+        with At("include"):
+            for wanted in body["include"]:
+                if wanted not in INCLUDABLE and not wanted.startswith(ELSEWHERE):
+                    raise ValueError(f"include: {wanted!r} is not one of {', '.join(sorted(INCLUDABLE))}")
 
 
 def own_items(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The input of a request as items; a string is a user's message."""
-    with At(""):
-        given = body["input"]
+    if "input" not in body:
+        raise fault("#: required key [input] not found", "input")
+    given = body["input"]
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": given}]}]
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
@@ -252,14 +263,7 @@ ITEMS: dict[str, Callable[[dict[str, Any]], tuple[str, list[Block]]]] = {
 
 
 def _add_tools(turn: dict[str, Any], body: dict[str, Any]) -> None:
-    specs: list[dict[str, Any]] = []
-    with At("tools"):
-        for place, tool in enumerate(body.get("tools") or ()):
-            with At(f"tools[{place}]"):
-                specs.append(_tool(tool))
-    with At("tool_choice"):
-        choice = _choice(body.get("tool_choice") or "auto")
-    add_tools(turn, specs, choice, body.get("parallel_tool_calls"))
+    add_tools(turn, tools(body, _tool), tool_choice(body, _choice), body.get("parallel_tool_calls"))
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
-from uuid import uuid4
 
 import orjson
 
-from ..call import Call, Identity
+from ..call import Call, Identity, new_request_id
 from ..errors import ServiceError, UnknownOperationException, ValidationException
 from ..wire.errors import ClientDisconnected
 from ..wire.exchange import Exchange, Receive, Scope, Send
@@ -127,9 +126,8 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
         route, params = self._match(exchange)
-        call = Call(
-            route.operation if route else "UnknownOperation", "", str(uuid4()), self._services, headers=exchange.headers
-        )
+        name = route.operation if route else "UnknownOperation"
+        call = Call(name, "", new_request_id(), self._services, headers=exchange.headers)
         error: BaseException | None = None
         self._services.telemetry.begin(call)
         try:

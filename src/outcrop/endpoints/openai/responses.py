@@ -18,7 +18,7 @@ from ...dialects.openai_events import Event, Events, stream
 from ...dialects.openai_parts import fault, flag
 from ...dialects.openai_responses import begun, own_items, read
 from ...errors import ModelErrorException, ModelStreamErrorException, ValidationException
-from ...turn import Delta
+from ...turn import Delta, gathered
 from .. import door
 from ..door import Answer, Request
 from . import asked, files, stored
@@ -156,11 +156,11 @@ def _without_oldest(items: Items) -> Items:
 async def _whole(call: Call, own: Items | None, deltas: AsyncGenerator[Delta, None], events: Events) -> dict[str, Any]:
     """The response when it is complete. A model that fails half way is an error: nothing streams here."""
     try:
-        async with aclosing(deltas):
-            async for delta in deltas:
-                events.read(delta)
+        answer = await gathered(deltas)
     except ModelStreamErrorException as error:
         raise ModelErrorException(error.message) from error
+    for delta in answer.deltas():
+        events.read(delta)
     if own is not None:
         await stored.keep(call, stored.record(events.response, own))
     return events.response
