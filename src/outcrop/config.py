@@ -36,7 +36,7 @@ class Settings:
     objects_endpoint: str = knob("", "Endpoint of an S3-compatible store, with objects_url = `s3://`.")
     model: str = knob("outcrop.pebble-v1", "Model loaded when the service starts; empty loads none.")
     engine: str = knob("auto", "`auto` (a built llama-server, else the wheel), `wheel`, or a llama-server's path.")
-    engine_threads: int = knob(0, "Threads of each engine; 0 means the machine's cores.")
+    engine_threads: int = knob(0, "Threads of each engine; 0: the machine's cores, one for a tiny model's lone stream.")
     engine_slots: int = knob(16, "Requests an engine decodes at the same time.")
     engine_context: int = knob(0, "Tokens of context per request; 0 means the model's own, up to 32,768.")
     queue_limit: int = knob(128, "Requests that may wait for one model; past it ThrottlingException.")

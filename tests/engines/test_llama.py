@@ -18,6 +18,8 @@ def test_the_wheel_gets_every_setting():
     assert (params.model.path, params.mmproj.path, params.n_ctx, params.n_parallel) == ("m.gguf", "p.gguf", 1024, 2)
     assert (params.kv_unified, params.kv_unified_per_slot, params.cache_ram_mib) == (True, 512, 1)
     assert params.cpuparams.n_threads == params.cpuparams_batch.n_threads == 1
+    apart = parameters(options("m.gguf", threads=3, lone_threads=2))
+    assert (apart.cpuparams.n_threads, apart.cpuparams_batch.n_threads) == (2, 3)
     assert params.api_keys == ["s3cret"] and params.hostnames == ["127.0.0.1"] and params.port == 0
     assert [adapter.path for adapter in params.lora_adapters] == ["a.gguf"]
     assert params.embedding and int(params.pooling_type) == 4

@@ -6,7 +6,7 @@ import pytest
 
 from outcrop.config import Settings
 from outcrop.engines.gguf_info import GgufInfo
-from outcrop.engines.plan import LONGEST_CONTEXT, MIB, SHORTEST_CONTEXT, plan
+from outcrop.engines.plan import LONGEST_CONTEXT, MIB, SHORTEST_CONTEXT, lone_threads, plan
 
 GIB = 1024 * MIB
 
@@ -85,3 +85,8 @@ def test_slots_of_a_causal_embedding_model_own_their_context_and_are_as_many_as_
     assert made.pool == made.slots * made.context and made.context == made.batch == 8192 and made.slots >= 1
     assert made.slots == 1 or made.total <= free
     assert plan(long, Settings(engine_context=16384), 64 * GIB).context == 16384
+
+
+def test_a_tiny_models_single_stream_has_one_thread():
+    assert lone_threads(info(size=2 * MIB), 8) == 1
+    assert lone_threads(info(size=100 * MIB), 8) == 8

@@ -25,7 +25,7 @@ from .choice import Choice, choose, wheel
 from .endpoint import KINDS, Endpoint
 from .gguf_info import GgufInfo, read_info
 from .llama import Options
-from .plan import TYPICAL_TOKENS, Plan
+from .plan import TYPICAL_TOKENS, Plan, lone_threads
 from .process import EngineFailed, EngineProcess
 from .turnstile import Turnstile
 from .wordpiece import WordPiece, wordpiece_of
@@ -227,6 +227,7 @@ class Engine:
 
     async def _start_with(self, loras: tuple[str, ...], info: GgufInfo, plan: Plan) -> EngineProcess:
         self._key = secrets.token_urlsafe(24)
+        threads = self.settings.engine_threads or machine.cores()
         options = Options(
             model=self.model.source,
             key=self._key,
@@ -234,7 +235,8 @@ class Engine:
             slots=plan.slots,
             pool=plan.pool,
             shared=plan.shared,
-            threads=self.settings.engine_threads or machine.cores(),
+            threads=threads,
+            lone_threads=self.settings.engine_threads or lone_threads(info, threads),
             # llama.cpp finds a kept prompt again by its text alone, and would go on from another adapter's.
             prompt_cache_mib=0 if loras else plan.prompt_cache >> 20,
             pooling=info.pooling,

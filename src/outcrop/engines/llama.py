@@ -34,6 +34,8 @@ class Options:
     shared: bool
     threads: int
     prompt_cache_mib: int
+    lone_threads: int = 0
+    """Threads for a step of one token, a single stream's; 0 means `threads`."""
     pooling: int = 0
     """llama.cpp's pooling type: 0 a chat model, 1-3 embeddings, 4 a reranker."""
     batch: int = 0
@@ -53,6 +55,7 @@ class Options:
 def rows(options: Options) -> list[tuple[str, Any, list[str]]]:
     """Each setting once: name in llama.cpp's common_params, its value, and the same thing said to llama-server."""
     o = options
+    lone = o.lone_threads or o.threads
     sharing = "--kv-unified" if o.shared else "--no-kv-unified"
     return [
         ("model.path", o.model, ["--model", o.model]),
@@ -62,7 +65,7 @@ def rows(options: Options) -> list[tuple[str, Any, list[str]]]:
         ("n_ctx", o.pool, ["--ctx-size", str(o.pool)]),
         ("n_parallel", o.slots, ["--parallel", str(o.slots)]),
         ("kv_unified", o.shared, [sharing]),
-        ("cpuparams.n_threads", o.threads, ["--threads", str(o.threads)]),
+        ("cpuparams.n_threads", lone, ["--threads", str(lone)]),
         ("cpuparams_batch.n_threads", o.threads, ["--threads-batch", str(o.threads)]),
         ("n_threads_http", o.connections, ["--threads-http", str(o.connections)]),
         ("cache_ram_mib", o.prompt_cache_mib, ["--cache-ram", str(o.prompt_cache_mib)]),
