@@ -58,6 +58,7 @@ COMMON: dict[str, Number | Choice] = {
     "epochCount": Number(int, 1, 100, 3),
     "batchSize": Number(int, 1, 1024, 8),
     "learningRate": Number(float, 1e-7, 1.0, None),
+    "learningRateMultiplier": Number(float, 0.001, 100, 1),
     "learningRateWarmupSteps": Number(int, 0, 10_000, 0),
     "tuning": Choice(("lora", "full")),
     "loraRank": Number(int, 1, 512, 16),

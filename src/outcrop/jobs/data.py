@@ -1,4 +1,4 @@
-"""Training data, line by line: JSON Lines in Bedrock's formats, checked before anything is computed, as conversations.
+"""Training data, line by line: JSON Lines in Bedrock's and OpenAI's formats, checked before anything is computed.
 
 Knows nothing of tokens or of torch.
 Source: docs.aws.amazon.com/bedrock/latest/userguide/model-customization-prepare.html.
@@ -7,63 +7,54 @@ Source: docs.aws.amazon.com/bedrock/latest/userguide/model-customization-prepare
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..engines.body import function, messages
+from .line import Fault, Format, Row, entries, only, text
+from .openai_lines import CHAT, PREFERRED
 
 SHOWN = 5
 """Faulty lines that the failure quotes."""
 LONGEST_LINE = 4 << 20
 """Bytes."""
 MOST_RECORDS = {"train": 100_000, "validation": 10_000}
-
-Row = dict[str, Any]
+LEAST_RECORDS = 10
+"""What OpenAI asks of a training file; Bedrock's formats may have fewer."""
 
 
 class DataError(Exception):
     """Data that cannot be trained on. The message names lines and reasons."""
 
 
-class Fault(Exception):
-    """What is wrong with one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One way to write an example. `name` is how it is shown; a line is of the first format whose `marks` it has."""
-
-    name: str
-    marks: frozenset[str]
-    read: Callable[[Row], Row]
-
-
-def read(path: Path, customization_type: str, part: str = "train") -> tuple[str, list[Row]]:
-    """The name of the file's format and its rows.
+def read(path: Path, kind: str, part: str = "train") -> tuple[str, list[Row]]:
+    """The name of the file's format and its rows. `kind` is a key of FORMATS.
 
     Rows: {"messages", "tools"} for conversations in OpenAI's roles (loss on the assistant's turns), {"text"} for plain
     text, {"prompt", "chosen", "rejected", "tools"} for preferences, {"messages", "reference"} for prompts to be graded;
-    of "prompts", in the place of a customizationType, turns as Converse takes them. Raises DataError.
+    of "prompts" turns as Converse takes them. Raises DataError.
     """
     rows: list[Row] = []
     faults: list[str] = []
     formats: set[str] = set()
     for number, line in _lines(path):
         try:
-            format = _format(line, FORMATS[customization_type])
+            format = _format(line, FORMATS[kind])
             rows.append(format.read(line))
             formats.add(format.name)
         except Fault as fault:
             faults.append(f"line {number}: {fault}")
     _check(path, rows, faults, formats, MOST_RECORDS[part])
+    if part == "train" and kind in OPENAI and len(rows) < LEAST_RECORDS:
+        raise DataError(f"{path.name} has {len(rows)} example(s), but must have at least {LEAST_RECORDS} examples.")
     return formats.pop(), rows
 
 
-def check(line: Row, customization_type: str) -> Row:
+def check(line: Row, kind: str) -> Row:
     """One line as a row. Raises Fault."""
-    return _format(line, FORMATS[customization_type]).read(line)
+    return _format(line, FORMATS[kind]).read(line)
 
 
 def _check(path: Path, rows: list[Row], faults: list[str], formats: set[str], most: int) -> None:
@@ -117,26 +108,26 @@ def _format(line: Any, formats: tuple[Format, ...]) -> Format:
 
 
 def _completion(line: Row) -> Row:
-    _only(line, "prompt", "completion", "system")
-    asked = {"role": "user", "content": _text(line, "prompt")}
-    answered = {"role": "assistant", "content": _text(line, "completion")}
+    only(line, "prompt", "completion", "system")
+    asked = {"role": "user", "content": text(line, "prompt")}
+    answered = {"role": "assistant", "content": text(line, "completion")}
     return {"messages": [*_system(line), asked, answered], "tools": []}
 
 
 def _preference(line: Row) -> Row:
-    _only(line, "prompt", "chosen", "rejected", "system")
-    chosen, rejected = _text(line, "chosen"), _text(line, "rejected")
+    only(line, "prompt", "chosen", "rejected", "system")
+    chosen, rejected = text(line, "chosen"), text(line, "rejected")
     if chosen == rejected:
         raise Fault("chosen and rejected are the same")
-    prompt = [*_system(line), {"role": "user", "content": _text(line, "prompt")}]
+    prompt = [*_system(line), {"role": "user", "content": text(line, "prompt")}]
     sides = {"chosen": chosen, "rejected": rejected}
     said = {name: [{"role": "assistant", "content": text}] for name, text in sides.items()}
     return {"prompt": prompt, **said, "tools": []}
 
 
 def _plain(line: Row) -> Row:
-    _only(line, "input")
-    return {"text": _text(line, "input")}
+    only(line, "input")
+    return {"text": text(line, "input")}
 
 
 def _conversation(line: Row) -> Row:
@@ -150,18 +141,18 @@ def _conversation(line: Row) -> Row:
 
 def _prompt(line: Row) -> Row:
     """A prompt for a teacher, and its answer where it has one."""
-    _only(line, "prompt", "completion", "system")
+    only(line, "prompt", "completion", "system")
     sides = {"user": "prompt", "assistant": "completion"}
-    turns = [{"role": r, "content": [{"text": _text(line, key)}]} for r, key in sides.items() if key in line]
-    return {"messages": turns, **({"system": [{"text": _text(line, "system")}]} if "system" in line else {})}
+    turns = [{"role": r, "content": [{"text": text(line, key)}]} for r, key in sides.items() if key in line]
+    return {"messages": turns, **({"system": [{"text": text(line, "system")}]} if "system" in line else {})}
 
 
 def _turn(line: Row) -> Row:
     """The members of a conversation that reach a model, checked."""
     if line["schemaVersion"] != "bedrock-conversation-2024":
         raise Fault(f"schemaVersion {line['schemaVersion']!r} is not bedrock-conversation-2024")
-    _only(line, "schemaVersion", "system", "messages", "toolConfig")
-    turns = _list(line, "messages")
+    only(line, "schemaVersion", "system", "messages", "toolConfig")
+    turns = entries(line, "messages")
     tools = _tool_specs(line.get("toolConfig", {}))
     for place, turn in enumerate(turns):
         _check_turn(turn, place, {spec["name"] for spec in tools})
@@ -171,11 +162,11 @@ def _turn(line: Row) -> Row:
 
 def _graded(line: Row) -> Row:
     """Prompts for reinforcement: OpenAI's messages and what the grader may want to know."""
-    turns = _list(line, "messages")
+    turns = entries(line, "messages")
     for turn in turns:
         if not isinstance(turn, dict) or turn.get("role") not in ("system", "developer", "user", "assistant"):
             raise Fault("a message has no role of system, user or assistant")
-        _text(turn, "content")
+        text(turn, "content")
     if turns[-1]["role"] != "user":
         raise Fault("the last message is not the user's: there is nothing to answer")
     return {"messages": turns, "reference": {key: value for key, value in line.items() if key != "messages"}}
@@ -187,14 +178,21 @@ FINE_TUNING = (
     CONVERSATION,
     Format("preference", frozenset({"prompt", "chosen", "rejected"}), _preference),
     Format("prompt and completion", frozenset({"prompt", "completion"}), _completion),
+    PREFERRED,
+    CHAT,
 )
+GRADED = Format("prompts to be graded", frozenset({"messages"}), _graded)
+
+OPENAI: dict[str, tuple[Format, ...]] = {"supervised": (CHAT,), "dpo": (PREFERRED,), "reinforcement": (GRADED,)}
+"""OpenAI's method -> the formats of its data."""
 
 FORMATS: dict[str, tuple[Format, ...]] = {
     "FINE_TUNING": FINE_TUNING,
     "CONTINUED_PRE_TRAINING": (Format("plain text", frozenset({"input"}), _plain),),
     "DISTILLATION": (CONVERSATION,),
     "prompts": (replace(CONVERSATION, read=_turn), Format("prompt", frozenset({"prompt"}), _prompt)),
-    "REINFORCEMENT_FINE_TUNING": (Format("prompts to be graded", frozenset({"messages"}), _graded),),
+    "REINFORCEMENT_FINE_TUNING": (GRADED,),
+    **OPENAI,
 }
 """customizationType -> the formats of its data; `prompts` are what a distillation's data is made of."""
 
@@ -202,38 +200,15 @@ FORMATS: dict[str, tuple[Format, ...]] = {
 # checks ----------------------------------------------------------------------------------------------------------
 
 
-def _only(line: Row, *known: str) -> None:
-    if unknown := line.keys() - set(known):
-        raise Fault(f"the key {min(unknown)!r} is unknown; known: {', '.join(known)}")
-
-
-def _text(line: Mapping[str, Any], key: str) -> str:
-    if key not in line:
-        raise Fault(f"{key} is missing")
-    value = line[key]
-    if not isinstance(value, str):
-        raise Fault(f"{key} is not a string")
-    if not value.strip():
-        raise Fault(f"{key} is empty")
-    return value
-
-
-def _list(line: Row, key: str) -> list[Any]:
-    value = line.get(key)
-    if not isinstance(value, list) or not value:
-        raise Fault(f"{key} is not a list with at least one entry")
-    return value
-
-
 def _system(line: Row) -> list[Row]:
-    return [{"role": "system", "content": _text(line, "system")}] if "system" in line else []
+    return [{"role": "system", "content": text(line, "system")}] if "system" in line else []
 
 
 def _system_blocks(line: Row) -> list[Row]:
     blocks = line.get("system", [])
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise Fault('system is not a list of {"text": ...}')
-    return [{"text": _text(block, "text")} for block in blocks]
+    return [{"text": text(block, "text")} for block in blocks]
 
 
 def _tool_specs(config: Any) -> list[Row]:
@@ -254,7 +229,7 @@ def _check_turn(turn: Any, place: int, tools: set[str]) -> None:
     expected = ("user", "assistant")[place % 2]
     if not isinstance(turn, dict) or turn.get("role") != expected:
         raise Fault(f"message {place + 1} is not the {expected}'s: the roles take turns")
-    for block in _list(turn, "content"):
+    for block in entries(turn, "content"):
         if not isinstance(block, dict) or len(block) != 1:
             raise Fault(f"message {place + 1} has a block that is not one of text, toolUse, toolResult")
         ((kind, value),) = block.items()
@@ -264,13 +239,13 @@ def _check_turn(turn: Any, place: int, tools: set[str]) -> None:
 
 
 def _check_text(block: Row, value: Any, tools: set[str]) -> None:
-    _text(block, "text")
+    text(block, "text")
 
 
 def _check_use(block: Row, value: Any, tools: set[str]) -> None:
     if not isinstance(value, dict) or not isinstance(value.get("input"), dict):
         raise Fault("a toolUse has no input object")
-    _text(value, "toolUseId")
+    text(value, "toolUseId")
     if value.get("name") not in tools:
         raise Fault(f"the tool {value.get('name')!r} is not in toolConfig")
 
@@ -278,8 +253,8 @@ def _check_use(block: Row, value: Any, tools: set[str]) -> None:
 def _check_result(block: Row, value: Any, tools: set[str]) -> None:
     if not isinstance(value, dict):
         raise Fault("a toolResult is not an object")
-    _text(value, "toolUseId")
-    for part in _list(value, "content"):
+    text(value, "toolUseId")
+    for part in entries(value, "content"):
         if not isinstance(part, dict) or not part.keys() & {"text", "json"}:
             raise Fault("a toolResult's content is neither text nor json")
 

@@ -18,6 +18,7 @@ from typing import Any
 from ..config import Settings
 from ..errors import ValidationException
 from ..keys import Keys
+from . import openai_graders
 
 KINDS: dict[str, type] = {"python": str, "url": str, "model": str}
 """The member that says what kind of grader it is; an entry has exactly one."""
@@ -65,7 +66,7 @@ def _wrong(entry: dict[str, Any]) -> str | None:
 
 async def with_service(entry: dict[str, Any], settings: Settings, keys: Keys | None, job: str) -> dict[str, Any]:
     """The entry with what a judge is asked through: the service's address and a key of the job's own."""
-    if "model" not in entry:
+    if "model" not in entry and not openai_graders.models(entry.get("openai", {})):
         return entry
     if keys is None:
         raise ValidationException("A model cannot judge where there are no keys.")

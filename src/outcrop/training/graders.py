@@ -1,4 +1,5 @@
-"""What grades answers: a Python function, an HTTP endpoint, or a model that judges by the user's criteria.
+"""What grades answers: a Python function, an HTTP endpoint, a model that judges by the user's criteria, or a grader as
+OpenAI's API describes it.
 
 Knows nothing of training. All take what AWS sends to a reward function's Lambda and give what it gives back, so that
 such a function runs here as it is. Source: docs.aws.amazon.com/bedrock/latest/userguide/reward-functions.html.
@@ -23,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..jobs import openai_graders
 from ..jobs.data import DataError
 
 Sample = dict[str, Any]
@@ -210,5 +212,52 @@ def _mark(text: str) -> float | None:
     return min(1.0, max(0.0, float(numbers[-1]) / HIGHEST)) if numbers else None
 
 
-KINDS: dict[str, Callable[[dict[str, Any], float], Grade]] = {"python": _python, "url": _http, "model": _judge}
+# OpenAI's graders ------------------------------------------------------------------------------------------------
+
+
+def _openai(spec: dict[str, Any], timeout_s: float) -> Grade:
+    """Answers, or judgements of them, that cannot be read earn nothing; where none can be, the grader has failed."""
+    ask = partial(_asked, spec.get("service"), timeout_s)
+
+    def mark(one: Sample) -> float | None:
+        item = {name: value for name, value in one.items() if name != "id"} | {"messages": one["messages"][:-1]}
+        try:
+            return openai_graders.score(spec["openai"], item, one["messages"][-1]["content"], ask)
+        except openai_graders.Unreadable:
+            return None
+        except LookupError as error:
+            raise GraderError(f"The grader reads what a line of the data does not have: {error}") from error
+
+    def grade(samples: Sequence[Sample]) -> list[float]:
+        with ThreadPoolExecutor(JUDGES_AT_ONCE) as threads:
+            marks = list(threads.map(mark, samples))
+        if all(one is None for one in marks) and openai_graders.models(spec["openai"]):
+            raise GraderError("The grader's model gives no scores that can be read.")
+        return [one or 0.0 for one in marks]
+
+    return grade
+
+
+def _asked(service: dict[str, str], timeout_s: float, judge: dict[str, Any], messages: Any, schema: Any) -> Any:
+    """What a judge says, as the `result` of the JSON object that it is made to write; None where it was cut short."""
+    shape = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
+    sampling = dict(judge.get("sampling_params") or {})
+    if (most := sampling.pop("max_completions_tokens", None)) is not None:
+        sampling["max_completion_tokens"] = most
+    form = {"type": "json_schema", "json_schema": {"name": "score", "schema": shape}}
+    body = {"model": judge["model"], "messages": messages, "response_format": form, **sampling}
+    headers = {"Authorization": f"Bearer {service['key']}"}
+    answer = _post(f"{service['url']}/v1/chat/completions", body, headers, timeout_s)
+    try:
+        return json.loads(answer["choices"][0]["message"]["content"])["result"]
+    except (TypeError, ValueError, LookupError):
+        return None
+
+
+KINDS: dict[str, Callable[[dict[str, Any], float], Grade]] = {
+    "python": _python,
+    "url": _http,
+    "model": _judge,
+    "openai": _openai,
+}
 """The member of a grader's entry that says what it is -> what makes it."""

@@ -65,7 +65,7 @@ def settings(folder: Path, h: dict[str, Any], examples: int, method: str) -> dic
         "num_train_epochs": h["epochCount"],
         "per_device_train_batch_size": h["batchSize"],
         "per_device_eval_batch_size": h["batchSize"],
-        "learning_rate": h["learningRate"] or RATES[method, h["tuning"]],
+        "learning_rate": (h["learningRate"] or RATES[method, h["tuning"]]) * h["learningRateMultiplier"],
         "warmup_steps": h["learningRateWarmupSteps"],
         "lr_scheduler_type": "linear",
         "max_grad_norm": 1.0,

@@ -1,4 +1,4 @@
-"""Conversations as tokens, with the tokens that are learnt: the assistant's turns, each to its end token.
+"""Conversations as tokens, with the tokens that are learnt: the assistant's turns of weight 1, each to its end token.
 
 Knows nothing of files or trainers. A conversation is cut where the template begins and ends a turn and its pieces are
 tokenized one by one, as a server tokenizes a prompt and then samples an answer.
@@ -39,12 +39,12 @@ def render(tokenizer: Any, messages: list[dict[str, Any]], tools: Any, prompt: b
 def _pieces(tokenizer: Any, messages: list[dict[str, Any]], tools: Any) -> list[tuple[str, bool]]:
     """(text, whether it is learnt), in order. Where a template writes earlier turns differently once later ones are
     there (some drop old reasoning), only the last turn is learnt."""
+    learnt = [message["role"] == "assistant" and message.get("weight", 1) for message in messages]
+    messages = [{key: value for key, value in message.items() if key != "weight"} for message in messages]
     whole = render(tokenizer, messages, tools, prompt=False)
     pieces: list[tuple[str, bool]] = []
     done = 0
-    for place, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
+    for place in filter(learnt.__getitem__, range(len(messages))):
         asked = render(tokenizer, messages[:place], tools, prompt=True)
         answered = render(tokenizer, messages[: place + 1], tools, prompt=False)
         if answered.startswith(asked) and whole.startswith(answered):

@@ -32,8 +32,10 @@ NEEDED = ("torch", "transformers", "trl", "peft", "datasets")
 
 METHODS = {
     "bedrock-conversation-2024": "sft",
+    "chat messages": "sft",
     "prompt and completion": "sft",
     "preference": "dpo",
+    "preferred and other output": "dpo",
     "plain text": "cpt",
     "prompts to be graded": "grpo",
 }
@@ -69,16 +71,17 @@ def _work(folder: Path, order: dict[str, Any]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: job.stop.set())
     with job.progress.phase("validation"):
         _check_packages()
-        format, rows = data.read(folder / order["train"], order["method"])
-        validators = [_validators(folder / name, order["method"], format) for name in order["validation"]]
+        kind = order.get("format", order["method"])
+        format, rows = data.read(folder / order["train"], kind)
+        validators = [_validators(folder / name, kind, format) for name in order["validation"]]
     method = importlib.import_module(f"outcrop.training.{METHODS[format]}")
     if job.stop.is_set():
         raise Stopped
     method.run(job, rows, validators)
 
 
-def _validators(path: Path, method: str, format: str) -> list[dict[str, Any]]:
-    found, rows = data.read(path, method, "validation")
+def _validators(path: Path, kind: str, format: str) -> list[dict[str, Any]]:
+    found, rows = data.read(path, kind, "validation")
     if found != format:
         raise DataError(f"{path.name} is of the format {found}, the training data of the format {format}.")
     return rows
