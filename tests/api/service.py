@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from outcrop.app import open_services
+from outcrop import app
 from outcrop.config import Settings
 from outcrop.jobs.supervisor import Jobs
 from outcrop.services import Services
@@ -42,9 +44,6 @@ class Api:
 @asynccontextmanager
 async def served(home: Path, **settings: Any) -> AsyncIterator[Api]:
     """A service without a model loaded, whose jobs are done by tests/jobs/fake_worker.py."""
-    async with open_services(Settings(home=home, **{"model": "", **settings})) as services:
-        services.jobs = Jobs(services.settings, services.resources, services.objects, FAKE_WORKER)
-        try:
+    with mock.patch.object(app, "Jobs", partial(Jobs, command=FAKE_WORKER)):
+        async with app.open_services(Settings(home=home, **{"model": "", **settings})) as services:
             yield Api(services)
-        finally:
-            await services.jobs.close()

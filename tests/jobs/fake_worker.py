@@ -1,7 +1,8 @@
 """A worker that trains nothing: it keeps the protocol of the job folder and does what the hyperparameter `act` says.
 
 done: reports its phases and a result.  bad: a failure in words.  die: ends without a word, each time.
-die-once: the first time only.  wait: works until it is asked to stop.  deaf: works whatever it is asked.
+die-once: the first time only.  wait: works until it is asked to stop.  wait-once: the first time only.
+deaf: works whatever it is asked.
 """
 
 from __future__ import annotations
@@ -62,12 +63,16 @@ def wait(folder: Path, lives: int) -> None:
     time.sleep(600)
 
 
+def wait_once(folder: Path, lives: int) -> None:
+    done(folder, lives) if lives else wait(folder, lives)
+
+
 def deaf(folder: Path, lives: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     wait(folder, lives)
 
 
-ACTS = {"done": done, "bad": bad, "die": die, "die-once": die_once, "wait": wait, "deaf": deaf}
+ACTS = {"done": done, "bad": bad, "die": die, "die-once": die_once, "wait": wait, "wait-once": wait_once, "deaf": deaf}
 
 if __name__ == "__main__":
     main()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..call import Call
 from ..custom import COPY
-from ..errors import ResourceNotFoundException, ValidationException
+from ..errors import ConflictException, ResourceNotFoundException, ValidationException
 from ..jobs import CUSTOM_MODEL
 from ..names import arn, id_in, new_id
 from ..store.resources import Resource
 from ..wire.operation import operation
+from .custom_models import check_name
 from .deployments import check_active
 from .listing import created, find, listed, repeated
 from .tags import check_tags
@@ -53,8 +54,10 @@ async def _begun(call: Call, request: Any) -> Resource:
     check_tags(request.get("targetModelTags", []))
     source = await find(call, CUSTOM_MODEL, request["sourceModelArn"], CUSTOM_MODEL)
     check_active(source)
-    if await services.resources.named(CUSTOM_MODEL, name):
-        raise ValidationException(f"The custom model name {name} is already in use.")
+    try:
+        await check_name(call, name)
+    except ConflictException as error:  # which this operation does not model
+        raise ValidationException(error.message) from error
     path = source.body["modelArn"].split("/")[1]
     body = {
         **request,

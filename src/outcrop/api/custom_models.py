@@ -5,11 +5,10 @@ Knows what the API says of a custom model; `jobs` makes them, `custom` serves th
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from ..call import Call
+from ..custom import COPY
 from ..errors import ConflictException
 from ..jobs import CUSTOM_MODEL, JOB, state
 from ..store.resources import Resource
@@ -63,30 +62,47 @@ async def list_custom_models(call: Call, request: ListCustomModelsRequest) -> Li
 async def delete_custom_model(call: Call, request: DeleteCustomModelRequest) -> DeleteCustomModelResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_DeleteCustomModel.html
 
-    Refused while something leans on it: a deployment, a provisioned throughput, a job that goes on from it.
+    Refused while something leans on it: a deployment, a provisioned throughput, a job that goes on from it or copies
+    it, an adapter over its weights.
     """
     services = call.services
     async with services.deployments.changing:
         made = await find(call, CUSTOM_MODEL, request["modelIdentifier"], CUSTOM_MODEL)
         if leaning := await _leaning(call, made):
             raise ConflictException(f"The custom model {made.name} is in use by {', '.join(leaning)[:1000]}.")
-        services.imports.stop(made)
-        await services.resources.delete(CUSTOM_MODEL, made.id)
+        await services.imports.delete(made)
     await drop_tags(call, made.body["modelArn"])
-    folder = services.deployments.models.folder(CUSTOM_MODEL, made.id)
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return {}
 
 
 async def _leaning(call: Call, made: Resource) -> list[str]:
-    arn = made.body["modelArn"]
-    jobs = await call.services.resources.list(JOB)
-    training = [job.body["jobArn"] for job in jobs if _trains(job, arn)]
-    return [*await call.services.deployments.leaning(arn), *training]
+    arn, resources = made.body["modelArn"], call.services.resources
+    training = [job.body["jobArn"] for job in await resources.list(JOB) if _needs(job, "baseModelArn", arn)]
+    copying = [job.body["jobArn"] for job in await resources.list(COPY) if _needs(job, "sourceModelArn", arn)]
+    models = await resources.list(CUSTOM_MODEL)
+    over = [model.body["modelArn"] for model in models if model.body["base"].get("whole") == made.id]
+    return [*await call.services.deployments.leaning(arn), *training, *copying, *over]
 
 
-def _trains(job: Resource, arn: str) -> bool:
-    return job.body["baseModelArn"] == arn and job.body["status"] in state.UNFINISHED
+def _needs(job: Resource, member: str, arn: str) -> bool:
+    return job.body[member] == arn and job.body["status"] in state.UNFINISHED
+
+
+async def check_name(call: Call, name: str) -> None:
+    """ConflictException unless a custom model's name is free, and no job under way will take it.
+
+    Hold `jobs.creating` from here until what takes the name is in the records.
+    """
+    resources = call.services.resources
+    jobs = {JOB: "customModelName", COPY: "targetModelName"}
+    coming = [
+        job.body[member]
+        for kind, member in jobs.items()
+        for job in await resources.list(kind)
+        if job.body["status"] in state.UNFINISHED
+    ]
+    if name in coming or await resources.named(CUSTOM_MODEL, name):
+        raise ConflictException(f"The custom model name {name} is already in use.")
 
 
 def _summary(made: Resource, account: str) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from .. import hyperparameters
 from ..call import Call
 from ..catalog import Model
-from ..errors import ConflictException, ResourceNotFoundException, ServiceError, ValidationException
+from ..errors import ResourceNotFoundException, ServiceError, ValidationException
 from ..jobs import CUSTOM_MODEL, JOB, graders, state
 from ..names import arn, id_in, new_id
 from ..services import Services
 from ..store.resources import Resource
 from ..turn import Reply, Turn
 from ..wire.operation import operation
+from .custom_models import check_name
 from .listing import created, find, listed, moment, repeated
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ async def _made(call: Call, request: Any) -> Resource:
     base = await _base(call, request["baseModelIdentifier"])
     extra = await _method(call, kind, request.get("customizationConfig", {}))
     await _check_data(call, kind, request)
-    await _check_names(call, request)
+    await check_name(call, request["customModelName"])
     id, services = new_id(), call.services
     body = state.fresh(
         request,
@@ -165,20 +166,6 @@ async def _accessible(look: Any, place: str) -> None:
         await look
     except ResourceNotFoundException as error:
         raise ValidationException(f"The S3 location {place} is not accessible: {error.message}") from error
-
-
-async def _check_names(call: Call, request: Any) -> None:
-    """A custom model's name is free, and no job under way will take it."""
-    name, resources = request["customModelName"], call.services.resources
-    if await resources.named(CUSTOM_MODEL, name):
-        raise _taken(name)
-    for job in await resources.list(JOB):
-        if job.body["customModelName"] == name and job.body["status"] in state.UNFINISHED:
-            raise _taken(name)
-
-
-def _taken(name: str) -> ConflictException:
-    return ConflictException(f"The custom model name {name} is already in use.")
 
 
 @operation

@@ -5,18 +5,17 @@ Knows what the API says of them; `custom.imports` brings the weights.
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
 from ..call import Call
 from ..custom import IMPORT, IMPORTED
 from ..errors import ConflictException, OperationNotImplementedException, ResourceNotFoundException, ValidationException
-from ..jobs import CUSTOM_MODEL, JOB, state
+from ..jobs import CUSTOM_MODEL
 from ..names import arn, new_id
 from ..store.resources import Resource
 from ..wire.operation import operation
+from .custom_models import check_name
 from .listing import created, find, listed, moment, repeated
 from .tags import check_tags, drop_tags
 
@@ -90,8 +89,7 @@ async def _made(call: Call, request: Any) -> Resource:
         raise ValidationException("modelSourceConfig is missing.")
     check_tags(request.get("modelTags", []))
     await _accessible(call, request["modelSourceConfig"])
-    if any(job.body["customModelName"] == name for job in await _unfinished(call)):
-        raise ConflictException(f"The custom model name {name} is already in use.")
+    await check_name(call, name)
     model_arn = arn(services.settings, CUSTOM_MODEL, "imported", id)
     body = {
         **request,
@@ -106,10 +104,6 @@ async def _made(call: Call, request: Any) -> Resource:
     made = await services.resources.create(CUSTOM_MODEL, id, body, name=name, token=token)
     services.imports.start(made)
     return made
-
-
-async def _unfinished(call: Call) -> list[Resource]:
-    return [job for job in await call.services.resources.list(JOB) if job.body["status"] in state.UNFINISHED]
 
 
 async def _accessible(call: Call, source: Any) -> None:
@@ -158,14 +152,10 @@ async def list_imported_models(call: Call, request: ListImportedModelsRequest) -
 @operation
 async def delete_imported_model(call: Call, request: DeleteImportedModelRequest) -> DeleteImportedModelResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_DeleteImportedModel.html"""
-    services = call.services
     made = await find(call, IMPORTED, request["modelIdentifier"], IMPORTED)
-    await services.resources.delete(IMPORTED, made.id)
-    services.deployments.models.forget()
-    services.engines.unload(made.body["modelArn"])
+    await call.services.imports.delete(made)
+    call.services.engines.unload(made.body["modelArn"])
     await drop_tags(call, made.body["modelArn"])
-    folder = services.deployments.models.folder(IMPORTED, made.id)
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return {}
 
 

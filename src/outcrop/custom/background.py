@@ -25,6 +25,18 @@ class Background:
         if task := self._tasks.pop(key, None):
             task.cancel()
 
+    async def end(self, key: str) -> None:
+        """Stop it, and wait until it has stopped."""
+        task = self._tasks.get(key)
+        self.stop(key)
+        if task:
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def wait(self, key: str) -> None:
+        """Until its work is over, however it ends."""
+        if task := self._tasks.get(key):
+            await asyncio.wait({task})
+
     async def close(self) -> None:
         """End all work where it is."""
         tasks = [*self._tasks.values()]

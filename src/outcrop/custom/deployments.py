@@ -87,6 +87,9 @@ class Deployments:
         except ServiceError as error:
             log.error("%s cannot answer: %s", made.body["arn"], error)
             await self._change(made, _failed(error.message))
+        except Exception:
+            log.exception("%s cannot answer", made.body["arn"])
+            await self._change(made, _failed("The service met an unexpected condition; see its log."))
         else:
             await self._change(made, _up(wanted, SERVING[kind]))
         for target in {wanted, before}:
@@ -103,7 +106,7 @@ class Deployments:
 
     async def _change(self, made: Resource, edit: Callable[[Body], Body]) -> None:
         with suppress(ResourceNotFoundException):  # deleted meanwhile
-            await self._resources.change(made.kind, made.id, edit)
+            await self._resources.insist(made.kind, made.id, edit)
         self.models.forget()
 
     async def _unreserve(self, target: str, arn: str) -> None:

@@ -30,6 +30,9 @@ OWN = ("id", "name", "provider", "source", "base", "adapter", "key", "package", 
 """Fields of a Model that its record does not keep: its names, and where it lies today."""
 
 
+CONVERT = (sys.executable, "-m", "outcrop.convert")
+
+
 class ImportFailed(Exception):
     """The folder cannot be imported; the message is for the person whose it is."""
 
@@ -48,14 +51,20 @@ class Importer:
         if not await asyncio.to_thread(place.exists):
             files = await self._listed(url)
             scratch = self._scratch / id
+            await asyncio.to_thread(_remove_parts, scratch)
             await self._fetch(files, scratch / "hf")
             await _convert(scratch / "hf", scratch / "model.gguf")
-            await asyncio.to_thread(_move, scratch, place)
+            await asyncio.to_thread(_described, scratch)
+            _move(scratch, place)  # not in a thread, which would go on when this is cancelled
         return await asyncio.to_thread(_described, place)
 
     async def forget(self, id: str) -> None:
-        """Remove what a failed import left."""
+        """Remove what an import left that failed or was given up."""
         await asyncio.to_thread(shutil.rmtree, self._scratch / id, ignore_errors=True)
+
+    def underway(self) -> list[str]:
+        """The ids of all imports of which something was brought and is not in its place."""
+        return [path.name for path in self._scratch.iterdir()] if self._scratch.exists() else []
 
     async def _listed(self, url: str) -> list[ObjectInfo]:
         """The files of a model folder, of which all that can be checked before they are fetched is right."""
@@ -67,6 +76,12 @@ class Importer:
         missing = await asyncio.to_thread(_missing, files, folder)
         for info, path in missing:
             await self._objects.fetch(info.url, path)
+
+
+def _remove_parts(scratch: Path) -> None:
+    """A converter that was killed leaves what it wrote under a name of its own."""
+    for part in scratch.glob(".*.part"):
+        part.unlink()
 
 
 def _missing(files: Sequence[ObjectInfo], folder: Path) -> list[tuple[ObjectInfo, Path]]:
@@ -99,13 +114,14 @@ def check(files: Sequence[ObjectInfo]) -> list[ObjectInfo]:
 
 
 async def _convert(folder: Path, out: Path) -> None:
-    """In a process of its own: minutes of work that must not outlive the server, and untrusted input."""
-    command = (sys.executable, "-m", "outcrop.convert", str(folder), str(out))
-    child = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
+    """In a process of its own, which ends with this one: minutes of work, and untrusted input."""
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    command = (*CONVERT, "--tied", str(folder), str(out))
+    child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=nowhere, stderr=pipe)
+    assert child.stderr
     try:
-        _, said = await child.communicate()
+        said = await child.stderr.read()  # not communicate(), which would close stdin
+        await child.wait()
     except asyncio.CancelledError:
         child.kill()
         await child.wait()

@@ -21,14 +21,19 @@ from ..engines.gguf_info import read_info
 from ..errors import ConflictException, ResourceNotFoundException
 from ..jobs import CUSTOM_MODEL
 from ..names import id_in
+from ..store.files import words
 from ..store.objects import Objects
 from ..store.resources import Resource, Resources
 from .background import Background
 from .importing import FAILURES, Importer, ImportFailed, serving
+from .removal import remove, remove_rest
 from .serving import IMPORTED, CustomModels
 
 IMPORT, COPY = "model-import-job", "model-copy-job"
 """Kinds of resources, and of their ARNs."""
+
+MADE = {IMPORT: IMPORTED, COPY: CUSTOM_MODEL, CUSTOM_MODEL: CUSTOM_MODEL}
+"""What comes of each kind, under the same id."""
 
 Body = dict[str, Any]
 log = logging.getLogger("outcrop.custom")
@@ -48,18 +53,26 @@ class Imports:
         }
 
     async def begin(self) -> None:
-        for kind in self._acts:
-            for found in await self._resources.list(kind):
-                if found.body.get("status") == "InProgress" or found.body.get("modelStatus") == "Creating":
-                    self.start(found)
+        every = [found for kind in self._acts for found in await self._resources.list(kind)]
+        unfinished = {found.id: found for found in every if _unfinished(found)}
+        for id in self._importer.underway():
+            if id not in unfinished:
+                await self._importer.forget(id)
+        for kind in (CUSTOM_MODEL, IMPORTED):
+            await remove_rest(self._resources, kind, self._models.folder(kind, "any").parent)
+        for found in unfinished.values():
+            self.start(found)
 
     def start(self, made: Resource) -> None:
         """Do what a record that was just made asks for."""
         self._work.start(f"{made.kind} {made.id}", self._act(made))
 
-    def stop(self, made: Resource) -> None:
-        """A record is about to be deleted."""
-        self._work.stop(f"{made.kind} {made.id}")
+    async def delete(self, made: Resource) -> None:
+        """Delete a custom or imported model, files and all, also one that is still being made."""
+        await self._work.end(f"{made.kind} {made.id}")
+        await self._importer.forget(made.id)
+        await remove(self._resources, made.kind, made.id, self._models.folder(made.kind, made.id))
+        self._models.forget()
 
     async def close(self) -> None:
         await self._work.close()
@@ -69,11 +82,25 @@ class Imports:
             await self._acts[made.kind](made)
         except FAILURES as error:
             log.error("%s %s: %s", made.kind, made.name, error)
-            await self._importer.forget(made.id)
-            await self._end(made, "Failed", failureMessage=str(error)[:2048])
+            await self._fail(made, words(error))
         except Exception:
             log.exception("%s %s failed", made.kind, made.name)
-            await self._end(made, "Failed", failureMessage="The service met an unexpected condition; see its log.")
+            await self._fail(made, "The service met an unexpected condition; see its log.")
+
+    async def _fail(self, made: Resource, message: str) -> None:
+        """Leave no file of what could not be made."""
+        await self._importer.forget(made.id)
+        place = self._models.folder(MADE[made.kind], made.id)
+        if made.kind == CUSTOM_MODEL or not await self._is_there(MADE[made.kind], made.id):
+            for path in (place, _part(place)):
+                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        await self._end(made, "Failed", failureMessage=message[:2048])
+
+    async def _is_there(self, kind: str, id: str) -> bool:
+        try:
+            return bool(await self._resources.get(kind, id))
+        except ResourceNotFoundException:
+            return False
 
     async def _import(self, job: Resource) -> None:
         """An import job: at its end there is an imported model of the job's id."""
@@ -117,28 +144,43 @@ class Imports:
         await self._end(job, "Completed")
 
     async def _register(self, kind: str, job: Resource, body: Body, name: str) -> None:
-        """The model that a job made, under the job's id. ImportFailed, and its files gone, where the name was taken."""
+        """The model that a job made, under the job's id. ImportFailed where the name was taken."""
         try:
             await self._resources.create(kind, job.id, body, name=name)
         except ConflictException as error:
             taken = await self._resources.named(kind, name)
             if taken is None or taken.id != job.id:  # else a kill came between here and the job's end
-                await asyncio.to_thread(shutil.rmtree, self._models.folder(kind, job.id), ignore_errors=True)
                 raise ImportFailed(f"The name {name} is taken.") from error
 
     async def _end(self, made: Resource, status: str, **members: Any) -> None:
         now = time.time()
         state = {"modelStatus" if made.kind == CUSTOM_MODEL else "status": status, "lastModifiedTime": now}
         with suppress(ResourceNotFoundException):  # deleted meanwhile
-            await self._resources.change(made.kind, made.id, lambda body: {**body, **state, "endTime": now, **members})
+            await self._resources.insist(made.kind, made.id, lambda body: {**body, **state, "endTime": now, **members})
         self._models.forget()
+
+
+def _unfinished(found: Resource) -> bool:
+    return found.body.get("status") == "InProgress" or found.body.get("modelStatus") == "Creating"
+
+
+def _part(place: Path) -> Path:
+    """Where a copy is made before it is whole."""
+    return place.with_name(f".{place.name}.part")
 
 
 def _copied(source: Path, target: Path) -> None:
     """Whole or not at all; a copy that is there was made before a kill."""
     if target.exists():
         return
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(source, part)
-    os.replace(part, target)
+    shutil.rmtree(_part(target), ignore_errors=True)
+    shutil.copytree(source, _part(target), copy_function=_linked)
+    os.replace(_part(target), target)
+
+
+def _linked(source: str, target: str) -> None:
+    """Files of a model are never written again: a second name for one needs no time and no disk."""
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copy2(source, target)

@@ -19,9 +19,10 @@ from typing import Any
 
 from .. import __version__, hyperparameters
 from ..config import Settings
-from ..errors import ConflictException, ServiceError, ServiceUnavailableException
+from ..errors import ConflictException, ServiceError
 from ..keys import Keys
 from ..names import arn
+from ..store.files import words
 from ..store.objects import Objects
 from ..store.resources import Resource, Resources
 from . import CUSTOM_MODEL, JOB, distillation, graders, logged_prompts, state
@@ -33,12 +34,10 @@ from .process import Worker
 COMMAND = (sys.executable, "-m", "outcrop.training.worker")
 ATTEMPTS = 3
 """How often a worker that dies is started again; each goes on from the newest checkpoint."""
-TRIES, PAUSE_S = 10, 0.5
-"""How often a record that cannot be written is tried again, and the pause between."""
 POLL_S = 0.3
 """How often a worker's reports are looked at."""
-DONE, FAILED, STOPPED = 0, 1, 3
-"""A worker's exit status."""
+STOPPED = 3
+"""The exit status of a worker that was asked to leave."""
 
 log = logging.getLogger("outcrop.jobs")
 
@@ -80,7 +79,9 @@ class Jobs:
         task.add_done_callback(lambda _: self._tasks.pop(id, None))
 
     async def stop(self, id: str) -> None:
-        """Ask a job to stop; returns at once. One that has ended stays as it is."""
+        """Ask a job to stop; returns at once. One that has ended stays as it is, one that is trained is completed."""
+        if self.folder(id).result():
+            return
         await self._resources.change(JOB, id, state.stopping)
         if worker := self._workers.get(id):
             self._stopping.add(ending := asyncio.create_task(worker.stop()))
@@ -108,30 +109,30 @@ class Jobs:
             if isinstance(left, asyncio.CancelledError):
                 raise
         except (JobFailed, DataError, ServiceError, OSError) as error:
-            await self._end(id, "Failed", failureMessage=str(error)[:2048])
+            await self._end(id, "Failed", failureMessage=words(error)[:2048])
         except Exception:
             log.exception("job %s failed", id)
-            words = "The service met an unexpected condition; its log says more."
-            await self._end(id, "Failed", failureMessage=words)
+            message = "The service met an unexpected condition; its log says more."
+            await self._end(id, "Failed", failureMessage=message)
 
     async def _carry_out(self, id: str) -> None:
         job, folder = await self._resources.get(JOB, id), self.folder(id)
-        if job.body["status"] == "Stopping":
-            raise JobStopped
         if folder.result() is None:
+            if job.body["status"] == "Stopping":
+                raise JobStopped
             await self._prepare(job, folder)
             await self._work(id, folder)
         await self._finish(job, folder)
 
     async def _stopped(self, id: str) -> None:
         """A worker left early: because its job was stopped, or because the server closes."""
-        if await self._is_stopping(id):
+        if self.folder(id).result() is None and await self._is_stopping(id):
             await self._end(id, "Stopped")
 
     async def _end(self, id: str, status: str, **members: Any) -> None:
         if self.keys:
             await graders.forget(self.keys, id)
-        await self._change(id, state.ended(status, **members))
+        await self._resources.insist(JOB, id, state.ended(status, **members))
         log.info("job %s: %s %s", id, status, members.get("failureMessage", ""))
 
     # before: data ------------------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ class Jobs:
         for _ in range(ATTEMPTS):
             folder.forget_failure()
             code = await self._worked(id, folder)
-            if code == DONE and folder.result():
+            if folder.result():  # the last that it writes, however it ended
                 return
             if code == STOPPED or await self._is_stopping(id):
                 raise JobStopped
@@ -233,19 +234,8 @@ class Jobs:
         events, end = await asyncio.to_thread(folder.events_from, place)
         for event in events:
             if "phase" in event:
-                await self._change(id, state.phase(event["phase"], event["status"]))
+                await self._resources.insist(JOB, id, state.phase(event["phase"], event["status"]))
         return end
-
-    async def _change(self, id: str, edit: state.Edit) -> None:
-        """Change a job's record, in the end: a database that is busy for a moment must not cost a training."""
-        for _ in range(TRIES):
-            try:
-                await self._resources.change(JOB, id, edit)
-                return
-            except ServiceUnavailableException as error:
-                log.warning("the state of job %s could not be kept yet: %s", id, error.message)
-                await asyncio.sleep(PAUSE_S)
-        await self._resources.change(JOB, id, edit)
 
     # after: the model --------------------------------------------------------------------------------------------
 
@@ -281,6 +271,7 @@ class Jobs:
         except ConflictException as error:
             taken = await self._resources.named(CUSTOM_MODEL, job.body["customModelName"])
             if taken is None or taken.id != job.id:
+                await asyncio.to_thread(_move, place, folder.model)  # the weights are the caller's all the same
                 raise JobFailed(f"A custom model named {job.body['customModelName']} exists already.") from error
         return body["modelArn"]
 

@@ -6,6 +6,7 @@ Knows nothing of what the files hold.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import secrets
@@ -34,6 +35,13 @@ def create_once(path: Path, data: bytes, mode: int = 0o600) -> bytes:
     finally:
         temporary.unlink(missing_ok=True)
     return path.read_bytes()
+
+
+def words(error: Exception) -> str:
+    """A failure as its caller reads it: a full disk is called one."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of the service is full ({error.filename or error.strerror}). Free some space and try again."
+    return str(error)
 
 
 def _written_beside(path: Path, data: bytes, mode: int) -> Path:

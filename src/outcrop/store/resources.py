@@ -5,6 +5,8 @@ Knows nothing of what a body means; each kind's owner does. A body is JSON and s
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +16,15 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
-from ..errors import ConflictException, ResourceNotFoundException
+from ..errors import ConflictException, ResourceNotFoundException, ServiceUnavailableException
 from .records import Records
 from .tables import resources as table
 
 Body = dict[str, Any]
+TRIES, PAUSE_S = 10, 0.5
+"""How often `insist` tries again, and the pause between."""
+
+log = logging.getLogger("outcrop.records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,17 @@ class Resources:
             body = edit(old.body)
             await db.execute(update(table).where(table.c.kind == kind, table.c.id == id).values(body=body))
         return Resource(kind, id, body, old.name, old.token, old.created)
+
+    async def insist(self, kind: str, id: str, edit: Callable[[Body], Body]) -> None:
+        """`change` for work that nobody waits for: a database that is busy for a moment is asked again."""
+        for _ in range(TRIES):
+            try:
+                await self.change(kind, id, edit)
+                return
+            except ServiceUnavailableException as error:
+                log.warning("the state of %s %s could not be kept yet: %s", kind, id, error.message)
+                await asyncio.sleep(PAUSE_S)
+        await self.change(kind, id, edit)
 
     async def rename(self, kind: str, id: str, name: str) -> None:
         """Give a resource another name. ConflictException when it is taken in its kind."""
