@@ -20,6 +20,7 @@ from .custom import CustomModels, Deployments, Imports
 from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
 from .endpoints.openai import openai_door
+from .endpoints.openai.fine_tuning.results import deliver
 from .endpoints.s3 import s3_door
 from .endpoints.s3.door import S3Door
 from .endpoints.system import system_app
@@ -90,7 +91,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             imports=imports,
             async_invokes=async_invokes,
         )
-        await jobs.begin(partial(taught, services), keys)
+        await jobs.begin(partial(taught, services), keys, partial(deliver, services), deployments.serve)
         await async_invokes.begin(partial(answered, services))
         yield services
 

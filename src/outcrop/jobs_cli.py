@@ -17,6 +17,7 @@ from .errors import ResourceNotFoundException, ValidationException
 from .jobs import CUSTOM_MODEL, JOB, state
 from .jobs.folder import JobFolder
 from .names import id_in
+from .store.files import words
 from .store.resources import Resource, Resources
 
 WIDTH = 30
@@ -32,7 +33,8 @@ async def show_all(resources: Resources) -> None:
     for job in await resources.list(JOB):
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created / 1000))
         kind, model = job.body["customizationType"], job.body["customModelName"]
-        rows.append((job.name or job.id, job.body["status"], kind, model, made))
+        status = "Paused" if state.rests(job.body) else job.body["status"]
+        rows.append((job.name or job.id, status, kind, model, made))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -45,7 +47,7 @@ async def show(settings: Settings, resources: Resources, name: str) -> None:
     facts = {
         "job": job.name,
         "arn": job.body["jobArn"],
-        "status": job.body["status"],
+        "status": "Paused" if state.rests(job.body) else job.body["status"],
         "base": job.body["baseModelArn"],
         "type": job.body["customizationType"],
         "hyperparameters": ", ".join(f"{key}={value}" for key, value in job.body.get("hyperParameters", {}).items()),
@@ -107,12 +109,17 @@ async def export(settings: Settings, resources: Resources, name: str, folder: Pa
 
 def _copied(source: Path, folder: Path) -> Path:
     """A file into the folder, a folder as the folder. FileExistsError rather than write over anything."""
-    if source.is_dir():
-        return shutil.copytree(source, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / source.name).exists():
-        raise FileExistsError(f"{folder / source.name} exists already")
-    return Path(shutil.copy(source, folder))
+    target = folder if source.is_dir() else folder / source.name
+    if target.exists():
+        raise FileExistsError(f"{target} exists already")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, part)
+        return part.rename(target)
+    except OSError as error:
+        shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+        raise OSError(words(error)) from error
 
 
 async def _made(resources: Resources, name: str) -> Resource:

@@ -12,6 +12,7 @@ import string
 from .config import Settings
 
 ALPHABET = string.ascii_lowercase + string.digits
+FINE_TUNED, ORGANISATION = "ft:", "outcrop"
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]{0,20}:[0-9]{0,12}:([a-z-]+)/(?:.+/)?([^/]+)")
 
 
@@ -23,6 +24,16 @@ def new_id() -> str:
 def arn(settings: Settings, kind: str, *path: str) -> str:
     """`arn:aws:bedrock:us-east-1:000000000000:custom-model/...`."""
     return f"arn:aws:bedrock:{settings.region}:{settings.account_id}:{kind}/{'/'.join(path)}"
+
+
+def fine_tuned(base: str, suffix: str, id: str) -> str:
+    """`ft:outcrop.pebble-v1:outcrop:support:ID`: how OpenAI's API names what a job of this id made."""
+    return f"{FINE_TUNED}{base}:{ORGANISATION}:{suffix}:{id}"
+
+
+def fine_tuned_id(name: str) -> str | None:
+    """The id at the end of such a name; None for any other name."""
+    return name.rpartition(":")[2] if name.startswith(FINE_TUNED) else None
 
 
 def kind_of(identifier: str) -> str | None:

@@ -60,19 +60,28 @@ async def list_custom_models(call: Call, request: ListCustomModelsRequest) -> Li
 
 @operation
 async def delete_custom_model(call: Call, request: DeleteCustomModelRequest) -> DeleteCustomModelResponse:
-    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_DeleteCustomModel.html
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_DeleteCustomModel.html"""
+    await remove(call, request["modelIdentifier"])
+    return {}
 
-    Refused while something leans on it: a deployment, a provisioned throughput, a job that goes on from it or copies
-    it, an adapter over its weights.
+
+async def remove(call: Call, identifier: str, along: Resource | None = None) -> None:
+    """Delete a custom model; `along` is a deployment of it that goes with it.
+
+    Refused while something else leans on it: a deployment, a provisioned throughput, a job that goes on from it or
+    copies it, an adapter over its weights.
     """
     services = call.services
     async with services.deployments.changing:
-        made = await find(call, CUSTOM_MODEL, request["modelIdentifier"], CUSTOM_MODEL)
-        if leaning := await _leaning(call, made):
+        made = await find(call, CUSTOM_MODEL, identifier, CUSTOM_MODEL)
+        leaning = [arn for arn in await _leaning(call, made) if along is None or arn != along.body["arn"]]
+        if leaning:
             raise ConflictException(f"The custom model {made.name} is in use by {', '.join(leaning)[:1000]}.")
+        if along is not None:
+            await services.deployments.take_down(along)
         await services.imports.delete(made)
-    await drop_tags(call, made.body["modelArn"])
-    return {}
+    for gone in (made.body["modelArn"], *([along.body["arn"]] if along else [])):
+        await drop_tags(call, gone)
 
 
 async def _leaning(call: Call, made: Resource) -> list[str]:

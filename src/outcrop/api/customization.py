@@ -50,28 +50,32 @@ async def create_model_customization_job(
 ) -> CreateModelCustomizationJobResponse:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelCustomizationJob.html"""
     async with call.services.jobs.creating:
-        job = await repeated(call, JOB, request) or await _made(call, request)
+        job = await repeated(call, JOB, request) or await make(call, request, new_id())
     return {"jobArn": job.body["jobArn"]}
 
 
-async def _made(call: Call, request: Any) -> Resource:
-    """A new job, in the records and in the queue."""
+async def make(call: Call, request: Any, id: str, **members: Any) -> Resource:
+    """A new job, in the records and in the queue. For callers that hold `jobs.creating`.
+
+    `members` are what a job of another door has besides, in its record: `format` (jobs.data.FORMATS) of its data,
+    `grader` of its own, `fineTunedModel`, a name under which the model shall answer when the job is completed.
+    """
     kind = request.get("customizationType", "FINE_TUNING")
     if kind not in hyperparameters.METHODS:
         raise ValidationException(f"A job cannot have the customizationType {kind}.")
     hyperparameters.read(kind, hyperparameters.given(request))
     base = await _base(call, request["baseModelIdentifier"])
-    extra = await _method(call, kind, request.get("customizationConfig", {}))
+    extra = members if "grader" in members else await _method(call, kind, request.get("customizationConfig", {}))
     await _check_data(call, kind, request)
     await check_name(call, request["customModelName"])
-    id, services = new_id(), call.services
+    services = call.services
     body = state.fresh(
         request,
         jobArn=arn(services.settings, ARN, base["id"], id),
         customizationType=kind,
         base=base,
         baseModelArn=base["arn"],
-        **extra,
+        **{**members, **extra},
     )
     name, token = request["jobName"], request.get("clientRequestToken")
     job = await services.resources.create(JOB, id, body, name=name, token=token)

@@ -16,12 +16,18 @@ from typing import Any
 
 from ..catalog import Model
 from ..engines.pool import Engines
-from ..errors import ModelNotReadyException, ResourceNotFoundException, ServiceError, ThrottlingException
+from ..errors import (
+    ConflictException,
+    ModelNotReadyException,
+    ResourceNotFoundException,
+    ServiceError,
+    ThrottlingException,
+)
 from ..jobs import CUSTOM_MODEL
 from ..names import id_in
 from ..store.resources import Resource, Resources
 from .background import Background
-from .serving import SERVING, CustomModels
+from .serving import DEPLOYMENT, SERVING, CustomModels
 
 PAUSE_S = 0.5
 """Before an engine that is still loading, or full, is asked again."""
@@ -52,6 +58,39 @@ class Deployments:
     def bring_up(self, made: Resource) -> None:
         """Load the wanted model behind the caller's back; what it was before answers until then."""
         self._work.start(made.body["arn"], self._bring_up(made.kind, made.id))
+
+    async def serve(self, job: Resource) -> str | None:
+        """Let what a job made answer under its fineTunedModel; what keeps it from that, if anything does. Returns when
+        it answers. Doing it again, for a job that a kill cut short, does no harm."""
+        async with self.changing:
+            made = await self._deployed(job)
+        if made is None:
+            return "it was deleted, or its name was taken, before it could be served."
+        await self._work.wait(made.body["arn"])
+        try:
+            return (await self._resources.get(made.kind, made.id)).body.get("failureMessage")
+        except ResourceNotFoundException:
+            return "it was deleted before it could be served."
+
+    async def _deployed(self, job: Resource) -> Resource | None:
+        """The deployment of a job's custom model, under the job's id; None where either cannot be."""
+        try:
+            custom = await self._resources.get(CUSTOM_MODEL, job.id)
+            body = fresh({}, self.models.arn(DEPLOYMENT, job.id), custom.body["modelArn"])
+            body["fineTunedModel"] = job.body["fineTunedModel"]
+            made = await self._resources.create(DEPLOYMENT, job.id, body, name=custom.name)
+        except ConflictException:
+            return await self._there(job.id)
+        except ResourceNotFoundException:
+            return None
+        self.bring_up(made)
+        return made
+
+    async def _there(self, id: str) -> Resource | None:
+        try:
+            return await self._resources.get(DEPLOYMENT, id)
+        except ResourceNotFoundException:
+            return None
 
     async def take_down(self, made: Resource) -> None:
         """Forget a deployment; its engine lets go of what nobody else needs. Running answers come to their end."""

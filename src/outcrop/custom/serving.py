@@ -15,7 +15,7 @@ from ..catalog import REFRESH_S, Catalog, Model
 from ..config import Settings
 from ..errors import ModelNotReadyException, ResourceNotFoundException, ValidationException
 from ..jobs import CUSTOM_MODEL
-from ..names import id_in, kind_of
+from ..names import arn, fine_tuned_id, id_in, kind_of
 from ..store.resources import Resource, Resources
 
 DEPLOYMENT, PROVISIONED, IMPORTED = "custom-model-deployment", "provisioned-model", "imported-model"
@@ -65,6 +65,9 @@ class CustomModels:
         """Where the files of a custom or imported model lie."""
         return self._settings.home / f"{kind}s" / id
 
+    def arn(self, kind: str, id: str) -> str:
+        return arn(self._settings, kind, id)
+
     async def of_custom(self, id: str, name: str) -> Model:
         """A custom model as it answers under the ARN `name`."""
         try:
@@ -107,6 +110,9 @@ class CustomModels:
             raise ValidationException(NOT_ALONE.format(identifier))
         if kind == IMPORTED:
             return await self._imported(identifier)
+        if id := fine_tuned_id(identifier):
+            found = await self._there(DEPLOYMENT, id)
+            return await self._serving(found) if found and found.body.get("fineTunedModel") == identifier else None
         if kind is None and (named := await self._resources.named(PROVISIONED, identifier)):
             return await self._serving(named)
         if kind in SERVING and (found := await self._get(kind, identifier)):
@@ -118,8 +124,11 @@ class CustomModels:
         return None if found is None else await self.of(found, identifier)
 
     async def _get(self, kind: str, identifier: str) -> Resource | None:
+        return await self._there(kind, id_in(identifier, kind) or "")
+
+    async def _there(self, kind: str, id: str) -> Resource | None:
         try:
-            return await self._resources.get(kind, id_in(identifier, kind) or "")
+            return await self._resources.get(kind, id)
         except ResourceNotFoundException:
             return None
 

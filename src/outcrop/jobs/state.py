@@ -37,6 +37,26 @@ def stopping(body: Body) -> Body:
     return _touched(body, status="Stopping") if body["status"] == "InProgress" else body
 
 
+def paused(body: Body) -> Body:
+    """To leave its slot with a checkpoint and wait; only what is under way can."""
+    return _touched(body, paused=True) if body["status"] == "InProgress" else body
+
+
+def resumed(body: Body) -> Body:
+    """As it was before it was paused."""
+    return _touched({member: value for member, value in body.items() if member != "paused"})
+
+
+def rests(body: Mapping[str, Any]) -> bool:
+    """Whether it waits to be resumed."""
+    return bool(body.get("paused")) and body["status"] == "InProgress"
+
+
+def checked(body: Body) -> Body:
+    """Its data can be used."""
+    return _touched(body, checked=time.time())
+
+
 def ended(status: str, **members: Any) -> Edit:
     """Completed, Failed or Stopped. What had not come to its end ends the same way."""
 
@@ -45,7 +65,7 @@ def ended(status: str, **members: Any) -> Edit:
         for member, phase in details.items():
             if phase["status"] in ("InProgress", "Stopping"):
                 details = _with_phase(details, member, status)
-        return _touched(body, status=status, endTime=time.time(), statusDetails=details, **members)
+        return _touched(resumed(body), status=status, endTime=time.time(), statusDetails=details, **members)
 
     return edit
 

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ..names import arn
 from ..store.files import words
 from ..store.objects import Objects
 from ..store.resources import Resource, Resources
-from . import CUSTOM_MODEL, JOB, distillation, graders, logged_prompts, state
+from . import CUSTOM_MODEL, JOB, distillation, graders, logged_prompts, prechecking, state
 from .data import DataError
 from .distillation import Ask
 from .folder import JobFolder
@@ -40,6 +40,12 @@ STOPPED = 3
 """The exit status of a worker that was asked to leave."""
 
 log = logging.getLogger("outcrop.jobs")
+
+
+Deliver = Callable[[Resource, JobFolder], Awaitable[None]]
+"""Keeps what a job's maker wants of it besides, before the model is registered."""
+Serve = Callable[[Resource], Awaitable[str | None]]
+"""Lets a job's model answer under the name that its maker was promised; what keeps it from that, if anything does."""
 
 
 class JobFailed(Exception):
@@ -60,17 +66,27 @@ class Jobs:
         self._slots = asyncio.Semaphore(settings.training_slots)
         self.creating = asyncio.Lock()
         """Held while names are checked and a job is made that takes them."""
+        self._resuming = asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self.ask: Ask | None = None
         self.keys: Keys | None = None
+        self.deliver: Deliver | None = None
+        self.serve: Serve | None = None
 
-    async def begin(self, ask: Ask | None = None, keys: Keys | None = None) -> None:
-        """Take up unfinished jobs, the oldest first. `ask` answers for teachers, `keys` lets judges be asked."""
-        self.ask, self.keys = ask, keys
+    async def begin(
+        self,
+        ask: Ask | None = None,
+        keys: Keys | None = None,
+        deliver: Deliver | None = None,
+        serve: Serve | None = None,
+    ) -> None:
+        """Take up unfinished jobs, the oldest first. `ask` answers for teachers, `keys` lets judges be asked; `deliver`
+        and `serve` are for jobs with a fineTunedModel."""
+        self.ask, self.keys, self.deliver, self.serve = ask, keys, deliver, serve
         for job in reversed(await self._resources.list(JOB)):
-            if job.body["status"] in state.UNFINISHED:
+            if job.body["status"] in state.UNFINISHED and not state.rests(job.body):
                 self.submit(job.id)
 
     def submit(self, id: str) -> None:
@@ -83,11 +99,41 @@ class Jobs:
         if self.folder(id).result():
             return
         await self._resources.change(JOB, id, state.stopping)
+        if not self._let_go(id):  # it was paused
+            await self._stopped(id)
+
+    def _let_go(self, id: str) -> bool:
+        """Ask the worker to leave, or take the job out of the queue; whether there was either."""
         if worker := self._workers.get(id):
             self._stopping.add(ending := asyncio.create_task(worker.stop()))
             ending.add_done_callback(self._stopping.discard)
         elif task := self._tasks.get(id):
-            task.cancel()
+            if not self.folder(id).result():  # else it is about to be completed
+                task.cancel()
+        else:
+            return False
+        return True
+
+    async def pause(self, id: str) -> None:
+        """Ask a job to leave with a checkpoint and wait, without a slot, until it is resumed; returns at once."""
+        if self.folder(id).result():
+            return
+        await self._resources.change(JOB, id, state.paused)
+        self._let_go(id)
+
+    async def resume(self, id: str) -> None:
+        """Let a paused job wait for its turn again. Of several callers at once one submits it."""
+        async with self._resuming:
+            if not state.rests((await self._resources.get(JOB, id)).body):
+                return
+            await self.left(id)  # it may have been paused this very moment
+            await self._resources.change(JOB, id, state.resumed)
+            self.submit(id)
+
+    async def left(self, id: str, within_s: float | None = None) -> None:
+        """Wait until nothing is done for a job any more, or so many seconds."""
+        if task := self._tasks.get(id):
+            await asyncio.wait({task}, timeout=within_s)
 
     async def close(self) -> None:
         """End the workers, which write a checkpoint first; their jobs go on when a server begins again."""
@@ -102,6 +148,7 @@ class Jobs:
     async def _run(self, id: str) -> None:
         """One job from its turn to its end."""
         try:
+            await self._check(id)
             async with self._slots:
                 await self._carry_out(id)
         except (JobStopped, asyncio.CancelledError) as left:
@@ -115,10 +162,17 @@ class Jobs:
             message = "The service met an unexpected condition; its log says more."
             await self._end(id, "Failed", failureMessage=message)
 
+    async def _check(self, id: str) -> None:
+        """Look at the data before the job's turn comes, where its record names the format."""
+        job = await self._resources.get(JOB, id)
+        if "format" in job.body and "checked" not in job.body and job.body["status"] != "Stopping":
+            await prechecking.check(self._objects, job, self.folder(id))
+            await self._resources.insist(JOB, id, state.checked)
+
     async def _carry_out(self, id: str) -> None:
         job, folder = await self._resources.get(JOB, id), self.folder(id)
         if folder.result() is None:
-            if job.body["status"] == "Stopping":
+            if await self._is_leaving(id):
                 raise JobStopped
             await self._prepare(job, folder)
             await self._work(id, folder)
@@ -126,7 +180,7 @@ class Jobs:
 
     async def _stopped(self, id: str) -> None:
         """A worker left early: because its job was stopped, or because the server closes."""
-        if self.folder(id).result() is None and await self._is_stopping(id):
+        if self.folder(id).result() is None and (await self._resources.get(JOB, id)).body["status"] == "Stopping":
             await self._end(id, "Stopped")
 
     async def _end(self, id: str, status: str, **members: Any) -> None:
@@ -144,12 +198,10 @@ class Jobs:
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if job.body["customizationType"] == "DISTILLATION":
             await self._teach(job, folder)
-        else:
-            await self._objects.fetch(job.body["trainingDataConfig"]["s3Uri"], folder.path / "train.jsonl")
-        validators = job.body.get("validationDataConfig", {}).get("validators", [])
-        for number, validator in enumerate(validators):
-            await self._objects.fetch(validator["s3Uri"], folder.path / f"validation-{number}.jsonl")
-        folder.write(await self._order(job, len(validators)))
+        files = prechecking.sources(job.body)
+        for _, name, url in files:
+            await prechecking.fetched(self._objects, url, folder.path / name)
+        folder.write(await self._order(job, [name for part, name, _ in files if part == "validation"]))
 
     async def _teach(self, job: Resource, folder: JobFolder) -> None:
         """Have the teacher answer a distillation's prompts; what an earlier server brought is here still."""
@@ -164,26 +216,31 @@ class Jobs:
             await self._objects.fetch(source["s3Uri"], prompts)
         await distillation.teach(folder.path, job.body["teacher"], _inference(job.body), self.ask)
 
-    async def _order(self, job: Resource, validators: int) -> dict[str, Any]:
+    async def _order(self, job: Resource, validation: list[str]) -> dict[str, Any]:
         """job.json."""
         body = job.body
         return {
             "id": job.id,
             "arn": body["jobArn"],
             "method": body["customizationType"],
+            "format": body.get("format", body["customizationType"]),
             "base": body["base"],
             "train": "train.jsonl",
-            "validation": [f"validation-{number}.jsonl" for number in range(validators)],
+            "validation": validation,
             "hyperparameters": hyperparameters.given(body),
             "grader": await self._grader(job),
+            "niceness": self._settings.training_niceness,
         }
 
     async def _grader(self, job: Resource) -> dict[str, Any] | None:
         """What grades a reinforcement job's answers."""
         config = job.body.get("customizationConfig", {}).get("rftConfig")
-        if not config:
+        if "grader" in job.body:
+            entry = {"openai": job.body["grader"]}
+        elif config:
+            entry = graders.find(self._settings.home, config["graderConfig"]["lambdaGrader"]["lambdaArn"])
+        else:
             return None
-        entry = graders.find(self._settings.home, config["graderConfig"]["lambdaGrader"]["lambdaArn"])
         return await graders.with_service(entry, self._settings, self.keys, job.id)
 
     # meanwhile: the worker ---------------------------------------------------------------------------------------
@@ -196,7 +253,7 @@ class Jobs:
             code = await self._worked(id, folder)
             if folder.result():  # the last that it writes, however it ended
                 return
-            if code == STOPPED or await self._is_stopping(id):
+            if code == STOPPED or await self._is_leaving(id):
                 raise JobStopped
             if message := folder.failure():
                 raise JobFailed(message)
@@ -205,9 +262,10 @@ class Jobs:
             f"The training process died {ATTEMPTS} times, the last time with status {code}. {folder.last_words()}"
         )
 
-    async def _is_stopping(self, id: str) -> bool:
-        """Whether its end was asked for: one that did not leave in time was killed, and is not started again."""
-        return (await self._resources.get(JOB, id)).body["status"] == "Stopping"
+    async def _is_leaving(self, id: str) -> bool:
+        """Whether its leave was asked for: one that did not go in time was killed, and is not started again."""
+        body = (await self._resources.get(JOB, id)).body
+        return body["status"] == "Stopping" or state.rests(body)
 
     async def _worked(self, id: str, folder: JobFolder) -> int:
         """One life of a worker: its exit status."""
@@ -251,8 +309,13 @@ class Jobs:
             "trainingMetrics": {"trainingLoss": result["trainingLoss"]},
             "validationMetrics": [{"validationLoss": loss} for loss in result["validationLosses"]],
         }
+        promised = "fineTunedModel" in job.body
+        if promised and self.deliver:
+            await self.deliver(job, folder)
         model_arn = await self._keep(job, folder, {**metrics, "form": result["kind"]})
-        await self._end(job.id, "Completed", outputModelArn=model_arn, **metrics)
+        failure = await self.serve(job) if promised and self.serve else None
+        told = {"servingFailure": failure} if failure else {}
+        await self._end(job.id, "Completed", outputModelArn=model_arn, **metrics, **told)
 
     async def _keep(self, job: Resource, folder: JobFolder, members: dict[str, Any]) -> str:
         """The trained model among the custom models, under the job's own id; returns its ARN."""
@@ -278,7 +341,7 @@ class Jobs:
 
 INHERITED = (
     "jobArn", "jobName", "base", "baseModelArn", "customizationType", "hyperParameters", "trainingDataConfig",
-    "validationDataConfig", "outputDataConfig", "customizationConfig", "customModelTags",
+    "validationDataConfig", "outputDataConfig", "customizationConfig", "customModelTags", "fineTunedModel",
 )  # fmt: skip
 """What a custom model's record takes over from the job that made it."""
 

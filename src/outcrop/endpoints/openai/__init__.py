@@ -1,4 +1,5 @@
-"""OpenAI's API at /openai/v1 and /v1: chat completions, responses, completions, embeddings, models, files.
+"""OpenAI's API at /openai/v1 and /v1: chat completions, responses, completions, embeddings, models, files,
+fine-tuning.
 
 Knows the routes; each module beside this one knows its own part of the API. What is supported: docs/openai.md.
 """
@@ -12,7 +13,7 @@ from ...call import Identity
 from ...wire.sigv4 import SignedRequest
 from ..door import Door, Route
 from ..recorded import recorded
-from . import chat, completions, embeddings, files, models
+from . import chat, completions, embeddings, files, fine_tuning, models
 from .manner import MANNER
 from .responses import Responses, input_tokens
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PREFIXES = ("/openai/v1", "/v1")
 """As on Bedrock's runtime host and on its mantle host."""
+JOBS, JOB = "/fine_tuning/jobs", "/fine_tuning/jobs/{fine_tuning_job_id}"
 
 
 def routes() -> list[Route]:
@@ -32,6 +34,7 @@ def routes() -> list[Route]:
         Route("POST", "/embeddings", embeddings.create, "CreateEmbedding"),
         Route("GET", "/models", models.list_all, "ListModels"),
         Route("GET", "/models/{model}", models.retrieve, "RetrieveModel"),
+        Route("DELETE", "/models/{model}", models.delete, "DeleteModel"),
         Route("POST", "/responses", recorded(responses.create), "CreateResponse"),
         Route("POST", "/responses/input_tokens", input_tokens, "CountResponseInputTokens"),
         Route("GET", "/responses/{response_id}", responses.retrieve, "GetResponse"),
@@ -43,6 +46,14 @@ def routes() -> list[Route]:
         Route("GET", "/files/{file_id}", files.retrieve, "RetrieveFile"),
         Route("DELETE", "/files/{file_id}", files.delete, "DeleteFile"),
         Route("GET", "/files/{file_id}/content", files.content, "DownloadFile"),
+        Route("POST", JOBS, fine_tuning.create, "CreateFineTuningJob"),
+        Route("GET", JOBS, fine_tuning.list_all, "ListPaginatedFineTuningJobs"),
+        Route("GET", JOB, fine_tuning.retrieve, "RetrieveFineTuningJob"),
+        Route("POST", f"{JOB}/cancel", fine_tuning.cancel, "CancelFineTuningJob"),
+        Route("POST", f"{JOB}/pause", fine_tuning.pause, "PauseFineTuningJob"),
+        Route("POST", f"{JOB}/resume", fine_tuning.resume, "ResumeFineTuningJob"),
+        Route("GET", f"{JOB}/events", fine_tuning.events, "ListFineTuningEvents"),
+        Route("GET", f"{JOB}/checkpoints", fine_tuning.checkpoints, "ListFineTuningJobCheckpoints"),
     ]
 
 

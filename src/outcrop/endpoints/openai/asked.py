@@ -34,8 +34,12 @@ async def find(call: Call, name: str) -> Any:
     try:
         return await call.services.catalog.resolve(name)
     except (ValidationException, ResourceNotFoundException) as error:
-        words = f"The model `{name[:200]}` does not exist or you do not have access to it."
-        raise ResourceNotFoundException(words, code="model_not_found") from error
+        raise absent(name) from error
+
+
+def absent(name: str) -> ResourceNotFoundException:
+    words = f"The model `{name[:200]}` does not exist or you do not have access to it."
+    return ResourceNotFoundException(words, code="model_not_found")
 
 
 def _note_metadata(call: Call, metadata: Any) -> None:

@@ -10,7 +10,7 @@ import base64
 import mimetypes
 import secrets
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...call import Call
 from ...dialects.openai_parts import fault
@@ -18,6 +18,9 @@ from ...errors import ResourceNotFoundException, ValidationException
 from ..door import Answer, Request
 from .multipart import Part, parse
 from .paging import page
+
+if TYPE_CHECKING:
+    from ...services import Services
 
 KIND = "openai.file"
 BUCKET = "outcrop-openai-files"
@@ -34,8 +37,9 @@ async def create(call: Call, request: Request) -> Answer:
         raise fault("#: required key [file] not found", "file")
     if purpose not in PURPOSES:
         raise fault(f"#: purpose: expected one of {', '.join(PURPOSES)}", "purpose")
-    made = _record(file, file.filename, purpose, _lifetime(form))
-    await _keep(call, made["id"], file.value)
+    lifetime, now, id = _lifetime(form), int(time.time()), f"file-{secrets.token_hex(12)}"
+    made = record(id, len(file.value), file.filename, purpose, now, lifetime and now + lifetime)
+    await keep(call.services, id, file.value)
     await call.services.resources.create(KIND, made["id"], made)
     return Answer(made)
 
@@ -55,14 +59,13 @@ def _lifetime(form: dict[str, Part]) -> int | None:
     return int(given)
 
 
-def _record(file: Part, filename: str, purpose: str, lifetime: int | None) -> dict[str, Any]:
-    created = int(time.time())
+def record(id: str, size: int, filename: str, purpose: str, created: int, expires: int | None) -> dict[str, Any]:
     return {
-        "id": f"file-{secrets.token_hex(12)}",
+        "id": id,
         "object": "file",
-        "bytes": len(file.value),
+        "bytes": size,
         "created_at": created,
-        "expires_at": None if lifetime is None else created + lifetime,
+        "expires_at": expires,
         "filename": filename,
         "purpose": purpose,
         "status": "processed",
@@ -70,15 +73,15 @@ def _record(file: Part, filename: str, purpose: str, lifetime: int | None) -> di
     }
 
 
-async def _keep(call: Call, id: str, content: bytes) -> None:
+async def keep(services: Services, id: str, content: bytes) -> None:
     try:
-        await asyncio.to_thread(call.services.objects.create_bucket, BUCKET)
+        await asyncio.to_thread(services.objects.create_bucket, BUCKET)
     except ValidationException:
         pass  # a remote store: its buckets are made there
-    await call.services.objects.put(_url(id), content)
+    await services.objects.put(url(id), content)
 
 
-def _url(id: str) -> str:
+def url(id: str) -> str:
     return f"s3://{BUCKET}/{id}"
 
 
@@ -98,7 +101,7 @@ async def retrieve(call: Call, request: Request) -> Answer:
 async def content(call: Call, request: Request) -> Answer:
     """https://platform.openai.com/docs/api-reference/files/retrieve-contents"""
     file = await found(call, request.params["file_id"])
-    return Answer(await call.services.objects.get(_url(file["id"])), media_type="application/octet-stream")
+    return Answer(await call.services.objects.get(url(file["id"])), media_type="application/octet-stream")
 
 
 async def delete(call: Call, request: Request) -> Answer:
@@ -109,7 +112,7 @@ async def delete(call: Call, request: Request) -> Answer:
 
 
 async def _remove(call: Call, id: str) -> None:
-    await call.services.objects.delete(_url(id))
+    await call.services.objects.delete(url(id))
     await call.services.resources.delete(KIND, id)
 
 
@@ -148,7 +151,7 @@ async def inline(call: Call, value: Any) -> None:
 
 async def _replace(call: Call, part: dict[str, Any]) -> None:
     file = await found(call, part.pop("file_id"))
-    data = base64.b64encode(await call.services.objects.get(_url(file["id"]))).decode()
+    data = base64.b64encode(await call.services.objects.get(url(file["id"]))).decode()
     media_type = mimetypes.guess_type(file["filename"])[0] or "application/octet-stream"
     part["image_url" if part.get("type") == "input_image" else "file_data"] = f"data:{media_type};base64,{data}"
     part.setdefault("filename", file["filename"])
