@@ -5,23 +5,13 @@ Knows nothing of HTTP or of the service models.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 if TYPE_CHECKING:
     from .services import Services
-
-
-_ids = random.Random()
-
-
-def new_request_id() -> str:
-    """A UUID as others are, without asking the system for its bytes: it must be unique, and is no secret."""
-    return str(UUID(int=_ids.getrandbits(128), version=4))
 
 
 @dataclass(frozen=True, slots=True)

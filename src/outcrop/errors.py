@@ -4,7 +4,8 @@ Knows nothing of HTTP framing or JSON; the gateway turns a raised error into the
 
     ServiceError                          500  anything we raise on purpose
     |- ValidationException                400  the request cannot be served as it is written
-    |- AccessDeniedException              403  known caller, not allowed (also: a revoked or unknown bearer key)
+    |- AccessDeniedException              403  known caller, not allowed
+    |  |- UnknownApiKeyException          403  a bearer key that is revoked or nobody's; shown as AccessDeniedException
     |  |- UnrecognizedClientException     403  unknown access key
     |  |- InvalidSignatureException       403  the signature, its date or its scope does not match
     |  |- MissingAuthenticationTokenException 403  no credentials at all
@@ -57,6 +58,17 @@ class ValidationException(ServiceError):
 
 class AccessDeniedException(ServiceError):
     status = 403
+
+
+class UnknownApiKeyException(AccessDeniedException):
+    """AWS has no name of its own for it."""
+
+    def __init__(self) -> None:
+        super().__init__("Authentication failed: Please make sure your API Key is valid.")
+
+    @property
+    def code(self) -> str:
+        return AccessDeniedException.__name__
 
 
 class UnrecognizedClientException(AccessDeniedException):

@@ -52,6 +52,10 @@ class Inference:
 
     async def reply(self, call: Call, model_id: str, turn: Turn) -> Reply:
         """The whole answer at once. An engine that fails half way is a ModelErrorException: nothing streams here."""
+        return (await self.gathered(call, model_id, turn)).reply()
+
+    async def gathered(self, call: Call, model_id: str, turn: Turn) -> Gathered:
+        """What `reply` is made of."""
         whole = Gathered()
         try:
             async with aclosing(self._batches(call, model_id, turn)) as batches:
@@ -59,7 +63,7 @@ class Inference:
                     whole.add(batch)
         except ModelStreamErrorException as error:
             raise ModelErrorException(error.message, originalStatusCode=500) from error
-        return whole.reply()
+        return whole
 
     async def _batches(self, call: Call, model_id: str, turn: Turn) -> AsyncGenerator[list[Delta], None]:
         """The answer's deltas, all that came in together at a time, noted on the call."""

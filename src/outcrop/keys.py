@@ -32,10 +32,10 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .errors import (
-    AccessDeniedException,
     ExpiredTokenException,
     ResourceNotFoundException,
     ServiceUnavailableException,
+    UnknownApiKeyException,
     ValidationException,
 )
 from .store.files import create_once
@@ -49,8 +49,7 @@ REFRESH_S = 1.0
 MISS_S = 0.05
 """The least time between two readings for the sake of keys that are unknown."""
 
-BAD_KEY = "Authentication failed: Please make sure your API Key is valid."  # Bedrock's words, and the next
-EXPIRED_KEY = "Bearer Token has expired"
+EXPIRED_KEY = "Bearer Token has expired"  # Bedrock's words
 
 logger = logging.getLogger(__name__)
 
@@ -154,11 +153,11 @@ class Keys:
         return None if key is None or key.expired else self._sealer.unseal(sealed, key.id)
 
     async def bearer(self, token: str) -> Key:
-        """The key whose API key this is. Raises AccessDeniedException or ExpiredTokenException."""
+        """The key whose API key this is. Raises UnknownApiKeyException or ExpiredTokenException."""
         digest = _digest(token)
         key = (await self._current()).tokens.get(digest) or (await self._renewed()).tokens.get(digest)
         if key is None:
-            raise AccessDeniedException(BAD_KEY)
+            raise UnknownApiKeyException()
         if key.expired:
             raise ExpiredTokenException(EXPIRED_KEY)
         return key

@@ -18,7 +18,6 @@ from outcrop.call import Call, Identity
 from outcrop.catalog import UNKNOWN, Model
 from outcrop.endpoints import anthropic
 from outcrop.endpoints.anthropic import ROUTES, anthropic_door
-from outcrop.keys import BAD_KEY
 from outcrop.wire.errors import RequestEntityTooLargeException, RequestTimeoutException, SerializationException
 from outcrop.wire.sigv4 import SignedRequest
 from tests.api.runtime import MODEL, Runtime, runtime_on
@@ -52,7 +51,7 @@ class Catalog:
 
 async def someone(request: SignedRequest) -> Identity:
     if request.headers.get("x-api-key") == "bad":
-        raise errors.AccessDeniedException(BAD_KEY)
+        raise errors.UnknownApiKeyException
     return Identity("me")
 
 
@@ -175,7 +174,7 @@ async def test_a_model_that_is_not_there_is_not_found(door, path):
 
 async def test_who_is_not_known_is_not_authenticated(door):
     answer = await door.send("GET", "/models", headers={"x-api-key": "bad"})
-    assert failed(answer) == (401, "authentication_error", BAD_KEY)
+    assert failed(answer) == (401, "authentication_error", errors.UnknownApiKeyException().message)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def fail(raised: ServiceError, call: Call) -> bytes:
     return f"data: {raised.code}\n\n".encode()
 
 
-MANNER = Manner(error, fail, "x-request-id")
+MANNER = Manner("test", error, fail, "x-request-id")
 
 
 async def echo(call: Call, request: Request) -> Answer:

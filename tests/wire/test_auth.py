@@ -24,9 +24,10 @@ from outcrop.errors import (
     InvalidSignatureException,
     MissingAuthenticationTokenException,
     ServiceUnavailableException,
+    UnknownApiKeyException,
     UnrecognizedClientException,
 )
-from outcrop.keys import BAD_KEY, Keys, NewKey
+from outcrop.keys import Keys, NewKey
 from outcrop.store.records import Records
 from outcrop.wire import auth as module
 from outcrop.wire.auth import Authenticator, check_open
@@ -120,9 +121,9 @@ async def test_a_revoked_or_unknown_api_key_is_refused_in_bedrocks_words(
     assert (await authenticate(with_headers(x_api_key=token.secret))).key_id == token.key.id
     await keys.revoke(token.key.id)
     for secret in (token.secret, "sk-ant-api03-x", "dummy"):
-        with pytest.raises(AccessDeniedException) as refusal:
+        with pytest.raises(UnknownApiKeyException) as refusal:
             await authenticate(with_headers(authorization=f"Bearer {secret}"))
-        assert (type(refusal.value), refusal.value.message) == (AccessDeniedException, BAD_KEY)
+        assert refusal.value.code == "AccessDeniedException"
 
 
 async def test_a_key_pair_is_no_api_key(authenticate: Authenticator, pair: NewKey) -> None:
@@ -235,9 +236,8 @@ async def test_a_short_term_key_changed_is_refused(
 ) -> None:
     url = inside(short_term(pair))
     assert old in url
-    with pytest.raises(AccessDeniedException) as refusal:
+    with pytest.raises(UnknownApiKeyException):
         await authenticate(with_headers(authorization=f"Bearer {made_of(url.replace(old, new))}"))
-    assert refusal.value.message == BAD_KEY
 
 
 @pytest.mark.parametrize("token", ["", "===", "é", "bm90IGEgdXJs", made_of(b"\xff")[16:], "a" * 50_000])

@@ -7,11 +7,11 @@ docs.ai21.com/reference/jamba-1-6-api-ref (tools, chunks).
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from .. import ids
 from ..turn import Delta, Reply
 from . import messages as spoken
 from .body import MAX_TOKENS, STOP, TEXTS, TOP_P, Field, additional, placed, require
@@ -46,7 +46,7 @@ def write(reply: Reply, model_id: str) -> dict[str, Any]:
 
 
 def _id() -> str:
-    return f"chat-{secrets.token_hex(16)}"
+    return f"chat-{ids.digits(32)}"
 
 
 async def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:

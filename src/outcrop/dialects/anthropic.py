@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from .. import ids
 from ..errors import ValidationException
 from ..turn import Block, Delta, Message, Reply
 
@@ -252,7 +252,7 @@ def write(reply: Reply, model_id: str) -> dict[str, Any]:
 
 
 def _envelope(model_id: str) -> dict[str, Any]:
-    return {"model": model_id, "id": f"msg_bdrk_{secrets.token_hex(12)}", "type": "message", "role": "assistant"}
+    return {"model": model_id, "id": f"msg_bdrk_{ids.digits(24)}", "type": "message", "role": "assistant"}
 
 
 def _written(block: Block) -> dict[str, Any]:

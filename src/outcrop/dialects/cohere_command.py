@@ -7,10 +7,10 @@ docs.cohere.com/v1/reference/generate.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from .. import ids
 from ..turn import Delta, Reply
 from .body import MAX_TOKENS, STOP, TEXTS, TOP_K, TOP_P, Field, Piece, additional, chunks, placed, require, said
 from .prompt import user
@@ -47,8 +47,8 @@ def read(body: dict[str, Any]) -> dict[str, Any]:
 
 def write(reply: Reply, model_id: str) -> dict[str, Any]:
     """The body that answers, but for `prompt`, which repeats that of the request."""
-    generation = {"id": str(uuid.uuid4()), "text": said(reply), "finish_reason": _reason(reply["stopReason"])}
-    return {"id": str(uuid.uuid4()), "generations": [generation]}
+    generation = {"id": ids.uuid(), "text": said(reply), "finish_reason": _reason(reply["stopReason"])}
+    return {"id": ids.uuid(), "generations": [generation]}
 
 
 def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:

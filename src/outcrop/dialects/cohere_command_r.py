@@ -9,11 +9,11 @@ from docs.cohere.com/v1/reference/chat and docs.cohere.com/v1/docs/parameter-typ
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from .. import ids
 from ..turn import Block, Delta, Message, Reply, gather
 from .body import (
     ANY,
@@ -192,9 +192,9 @@ def write(reply: Reply, model_id: str) -> dict[str, Any]:
     """The body that answers."""
     uses = [block["toolUse"] for block in reply["message"]["content"] if "toolUse" in block]
     return {
-        "response_id": str(uuid.uuid4()),
+        "response_id": ids.uuid(),
         "text": said(reply),
-        "generation_id": str(uuid.uuid4()),
+        "generation_id": ids.uuid(),
         "finish_reason": REASONS.get(reply["stopReason"], "COMPLETE"),
         **({"tool_calls": [{"name": use["name"], "parameters": use["input"]} for use in uses]} if uses else {}),
         "meta": {
@@ -213,7 +213,7 @@ def write(reply: Reply, model_id: str) -> dict[str, Any]:
 async def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:
     """stream-start, text-generation for every piece, tool-calls-generation for all calls, and stream-end with the
     whole answer. Closing it closes `deltas`."""
-    start = {"generation_id": str(uuid.uuid4())}
+    start = {"generation_id": ids.uuid()}
     heard: list[Delta] = []
     async with aclosing(deltas):
         async for delta in deltas:

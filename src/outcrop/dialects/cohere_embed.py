@@ -7,9 +7,9 @@ Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v3.h
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
+from .. import ids
 from ..engines.vectors import Embedded
 from .body import Field, require
 from .vector import PACKED, Wish, no_images
@@ -34,7 +34,7 @@ def read(body: dict[str, Any]) -> Wish:
 def write(wish: Wish, embedded: Embedded) -> dict[str, Any]:
     """The body that answers: a list of vectors, or one for each number format that was asked for."""
     vectors = wish.vectors(embedded)
-    common = {"id": str(uuid.uuid4()), "texts": wish.texts}
+    common = {"id": ids.uuid(), "texts": wish.texts}
     if not wish.types:
         return {**common, "response_type": "embeddings_floats", "embeddings": [list(vector) for vector in vectors]}
     by_type = {name: [PACKED[name](vector) for vector in vectors] for name in dict.fromkeys(wish.types)}

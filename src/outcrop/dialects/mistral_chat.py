@@ -7,12 +7,12 @@ answer around `choices`, and the shape of a chunk, are those that the service se
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from .. import ids
 from ..turn import Delta, Reply
 from . import messages as spoken
 from .body import MAX_TOKENS, TEMPERATURE, TOP_P, Field, placed, require
@@ -46,7 +46,7 @@ def write(reply: Reply, model_id: str) -> dict[str, Any]:
 
 
 def _envelope(kind: str, model_id: str) -> dict[str, Any]:
-    return {"id": secrets.token_hex(16), "object": kind, "created": int(time.time()), "model": model_id}
+    return {"id": ids.digits(32), "object": kind, "created": int(time.time()), "model": model_id}
 
 
 async def stream(deltas: AsyncGenerator[Delta, None], model_id: str) -> AsyncGenerator[dict[str, Any], None]:

@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
+from .. import ids
 from ..errors import ValidationException
 from ..turn import Block, Delta, Message, Piece
 
@@ -42,7 +42,7 @@ class Session:
     """The events of one connection, taken in one by one."""
 
     def __init__(self) -> None:
-        self.id = str(uuid4())
+        self.id = ids.uuid()
         self.prompts: dict[str, Prompt] = {}
         self.inference: dict[str, Any] | None = None
         self.ended = False
@@ -125,7 +125,7 @@ class Prompt:
         self.waiting: deque[str] = deque()
         """What the user said and nobody has answered."""
         self.begun, self.ended = False, False
-        self.completion, self.answering = str(uuid4()), False
+        self.completion, self.answering = ids.uuid(), False
         """Id of the answer under way, or of the next one; an answer spans the calls of tools."""
 
     def next_turn(self) -> dict[str, Any] | None:
@@ -185,7 +185,7 @@ class Prompt:
         if self.asked:
             return []
         ended = self.event("completionEnd", stopReason="END_TURN")
-        self.completion, self.answering = str(uuid4()), False
+        self.completion, self.answering = ids.uuid(), False
         return [ended]
 
     def start(self, event: Members) -> None:
@@ -410,7 +410,7 @@ class Writer:
         return [*self._open_text("FINAL"), self._text(text), *self._close_text(ended)]
 
     def _open_text(self, stage: str) -> list[dict[str, Any]]:
-        self.content = str(uuid4())
+        self.content = ids.uuid()
         kind = {"type": "TEXT", "role": "ASSISTANT", "textOutputConfiguration": {"mediaType": "text/plain"}}
         fields = orjson.dumps({"generationStage": stage}).decode()
         return [self.prompt.event("contentStart", contentId=self.content, additionalModelFields=fields, **kind)]
@@ -423,7 +423,7 @@ class Writer:
         return [self.prompt.event("contentEnd", contentId=content, stopReason=reason, type="TEXT")]
 
     def _tool_use(self, use: dict[str, Any]) -> list[dict[str, Any]]:
-        content = str(uuid4())
+        content = ids.uuid()
         kind = {"type": "TOOL", "role": "TOOL", "toolUseOutputConfiguration": {"mediaType": "application/json"}}
         call = {"content": orjson.dumps(use["input"]).decode(), "toolName": use["name"], "toolUseId": use["toolUseId"]}
         return [

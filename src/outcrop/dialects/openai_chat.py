@@ -8,7 +8,6 @@ docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html. Reaso
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -16,12 +15,15 @@ from typing import Any
 
 import orjson
 
+from .. import ids
 from ..turn import Block, Delta, Message, Reply
 from .openai_parts import (
     ADDITIONAL,
     At,
+    ReadParts,
     add_fields,
     add_tools,
+    content,
     document,
     effort,
     fault,
@@ -133,27 +135,17 @@ def _message(message: dict[str, Any]) -> tuple[str, list[Block]]:
     return side, reader(message)
 
 
-def _content(content: Any) -> list[Block]:
-    """A content field: a string or a list of parts."""
-    if isinstance(content, str):
-        return words(content, "content")
-    return [block for part in content for block in _part(part)]
-
-
-def _part(part: dict[str, Any]) -> list[Block]:
-    kind = part["type"]
-    if kind not in PARTS:
-        raise ValueError(f"content part {kind!r} is not one of {', '.join(PARTS)}")
-    return PARTS[kind](part)
-
-
-PARTS: dict[str, Callable[[dict[str, Any]], list[Block]]] = {
+PARTS: ReadParts = {
     "text": lambda part: words(part["text"], "text"),
     "image_url": lambda part: [image(part["image_url"]["url"])],
     "file": lambda part: [document(part["file"])],
     "refusal": lambda part: words(part["refusal"], "refusal"),
 }
 """Content part type -> how it reads."""
+
+
+def _content(given: Any) -> list[Block]:
+    return content(given, PARTS)
 
 
 def _assistant(message: dict[str, Any]) -> list[Block]:
@@ -224,7 +216,7 @@ def completion(replies: Sequence[Reply], model_id: str) -> dict[str, Any]:
 
 def envelope(model_id: str, kind: str) -> dict[str, Any]:
     return {
-        "id": f"chatcmpl-{secrets.token_hex(16)}",
+        "id": f"chatcmpl-{ids.digits(32)}",
         "object": kind,
         "created": int(time.time()),
         "model": model_id,

@@ -6,11 +6,11 @@ Source: platform.openai.com/docs/api-reference/completions
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .. import ids
 from ..turn import Delta, Reply
 from .openai_parts import (
     ADDITIONAL,
@@ -86,7 +86,7 @@ def _check_echo(body: dict[str, Any]) -> None:
 
 def envelope(model_id: str) -> dict[str, Any]:
     return {
-        "id": f"cmpl-{secrets.token_hex(16)}",
+        "id": f"cmpl-{ids.digits(32)}",
         "object": "text_completion",
         "created": int(time.time()),
         "model": model_id,

@@ -199,6 +199,24 @@ def add_fields(turn: dict[str, Any], fields: dict[str, Any]) -> None:
 # parts -----------------------------------------------------------------------------------------------------------
 
 
+ReadParts = dict[str, Callable[[dict[str, Any]], list[Block]]]
+"""Content part type -> how it reads."""
+
+
+def content(given: Any, kinds: ReadParts) -> list[Block]:
+    """A content field: a string, or a list of parts of these kinds."""
+    if isinstance(given, str):
+        return words(given, "content")
+    return [block for part in given for block in _part(part, kinds)]
+
+
+def _part(part: dict[str, Any], kinds: ReadParts) -> list[Block]:
+    kind = part["type"]
+    if kind not in kinds:
+        raise ValueError(f"content part {kind!r} is not one of {', '.join(kinds)}")
+    return kinds[kind](part)
+
+
 def image(url: Any) -> Block:
     """An image from its data URL."""
     media_type, data = _data(url, "image")

@@ -13,8 +13,10 @@ from ..turn import Block, Message
 from .openai_parts import (
     ADDITIONAL,
     At,
+    ReadParts,
     add_fields,
     add_tools,
+    content,
     document,
     effort,
     fault,
@@ -211,32 +213,19 @@ SIDES = {"user": "user", "assistant": "assistant", "system": "system", "develope
 """Role -> whose side speaks."""
 
 
-def _content(content: Any) -> list[Block]:
-    if isinstance(content, str):
-        return words(content, "content")
-    return [block for part in content for block in _part(part)]
-
-
-def _part(part: dict[str, Any]) -> list[Block]:
-    kind = part["type"]
-    if kind not in PARTS:
-        raise ValueError(f"content part {kind!r} is not one of {', '.join(PARTS)}")
-    return PARTS[kind](part)
-
-
-def _image(part: dict[str, Any]) -> list[Block]:
-    return [image(part["image_url"])]
-
-
-PARTS: dict[str, Callable[[dict[str, Any]], list[Block]]] = {
+PARTS: ReadParts = {
     "input_text": lambda part: words(part["text"], "text"),
     "output_text": lambda part: words(part["text"], "text"),
     "text": lambda part: words(part["text"], "text"),
     "refusal": lambda part: words(part["refusal"], "refusal"),
-    "input_image": _image,
+    "input_image": lambda part: [image(part["image_url"])],
     "input_file": lambda part: [document(part)],
 }
 """Content part type -> how it reads."""
+
+
+def _content(given: Any) -> list[Block]:
+    return content(given, PARTS)
 
 
 def _reasoning(item: dict[str, Any]) -> tuple[str, list[Block]]:

@@ -20,7 +20,6 @@ from ..catalog import UNKNOWN, Model
 from ..checking import checked
 from ..dialects import anthropic
 from ..errors import OperationNotImplementedException, ResourceNotFoundException, ServiceError, ValidationException
-from ..keys import BAD_KEY
 from ..turn import Turn
 from ..wire.errors import RequestEntityTooLargeException, RequestTimeoutException
 from ..wire.sigv4 import SignedRequest
@@ -185,6 +184,7 @@ KINDS: dict[type[ServiceError], tuple[int | None, str]] = {
     errors.InvalidSignatureException: (401, "authentication_error"),
     errors.ExpiredTokenException: (401, "authentication_error"),
     errors.MissingAuthenticationTokenException: (401, "authentication_error"),
+    errors.UnknownApiKeyException: (401, "authentication_error"),
     errors.UnrecognizedClientException: (401, "authentication_error"),
     errors.AccessDeniedException: (403, "permission_error"),
     ResourceNotFoundException: (404, "not_found_error"),
@@ -208,8 +208,6 @@ THEIRS = (
 
 def _error(error: ServiceError, call: Call) -> tuple[int, dict[str, Any]]:
     status, kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
-    if error.message == BAD_KEY:
-        status, kind = 401, "authentication_error"
     told = {"type": kind, "message": _worded(error.message)}
     return status or error.status, {"type": "error", "error": told, "request_id": call.request_id}
 
@@ -229,7 +227,7 @@ def _fail(error: ServiceError, call: Call) -> bytes:
     return _frame(_error(error, call)[1])
 
 
-MANNER = Manner(_error, _fail, "request-id")
+MANNER = Manner("anthropic", _error, _fail, "request-id")
 
 ROUTES = (
     Route("POST", "/messages", create_message, "CreateMessage"),

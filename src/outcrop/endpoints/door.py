@@ -13,13 +13,14 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from ..call import Call, Identity, new_request_id
+from .. import ids
+from ..call import Call, Identity
 from ..errors import ServiceError, UnknownOperationException, ValidationException
 from ..wire.errors import ClientDisconnected
 from ..wire.exchange import Exchange, Receive, Scope, Send
 from ..wire.gateway import HUNG_UP, shown
 from ..wire.pump import Pump
-from ..wire.restjson import is_deeper
+from ..wire.restjson import is_too_deep
 from ..wire.sigv4 import SignedRequest
 from ..wire.validate import clip
 
@@ -51,7 +52,7 @@ class Request:
             raise ValidationException(f"The body is not valid JSON: {error}") from error
         if not isinstance(value, dict):
             raise ValidationException(f"The body must be a JSON object, not {type(value).__name__}.")
-        if is_deeper(value, self.max_depth):
+        if is_too_deep(self.body, value, self.max_depth):
             raise ValidationException(f"The body is nested deeper than {self.max_depth} levels.")
         return value
 
@@ -97,6 +98,8 @@ class Route:
 class Manner:
     """How an API says what went wrong, and what it calls a request's id."""
 
+    service: str
+    """Its name in logs."""
     error: Callable[[ServiceError, Call], tuple[int, dict[str, Any]]]
     """Status and JSON body."""
     fail: Callable[[ServiceError, Call], bytes]
@@ -117,6 +120,7 @@ class Door:
     ) -> None:
         self._services, self._authenticate, self._manner = services, authenticate, manner
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes)
+        self._plain = {(route.method, route.path): route for route in routes if "{" not in route.path}
         self._routes = [(route.method, route.path.strip("/").split("/"), route) for route in routes]
 
     def serves(self, scope: Scope) -> bool:
@@ -127,7 +131,7 @@ class Door:
         exchange = Exchange(scope, receive, send)
         route, params = self._match(exchange)
         name = route.operation if route else "UnknownOperation"
-        call = Call(name, "", new_request_id(), self._services, headers=exchange.headers)
+        call = Call(name, self._manner.service, ids.uuid(), self._services, headers=exchange.headers)
         error: BaseException | None = None
         self._services.telemetry.begin(call)
         try:
@@ -142,6 +146,8 @@ class Door:
 
     def _match(self, exchange: Exchange) -> tuple[Route | None, dict[str, str]]:
         path = next((exchange.raw_path[len(p) :] for p in self._prefixes if exchange.raw_path.startswith(p)), "")
+        if (plain := self._plain.get((exchange.method, f"/{path}"))) is not None:
+            return plain, {}
         given = path.split("/")
         for method, pattern, route in self._routes:
             if method == exchange.method and (params := _parameters(pattern, given)) is not None:
@@ -168,7 +174,7 @@ class Door:
         return await exchange.body(settings.max_body_mib << 20, settings.body_timeout_s)
 
     def _request(self, exchange: Exchange, params: dict[str, str], body: bytes) -> Request:
-        query = dict(parse_qsl(exchange.query, keep_blank_values=True))
+        query = dict(parse_qsl(exchange.query, keep_blank_values=True)) if exchange.query else {}
         return Request(params, query, exchange.headers, body, self._services.settings.max_depth)
 
     async def _send(self, exchange: Exchange, call: Call, answer: Answer | Events) -> Exception | None:

@@ -21,9 +21,10 @@ from ..errors import (
     InvalidSignatureException,
     MissingAuthenticationTokenException,
     ServiceUnavailableException,
+    UnknownApiKeyException,
     UnrecognizedClientException,
 )
-from ..keys import BAD_KEY, EXPIRED_KEY, Key, Keys
+from ..keys import EXPIRED_KEY, Key, Keys
 from . import sigv4
 from .sigv4 import Claim, EventVerifier, SignedRequest
 
@@ -89,12 +90,12 @@ class Authenticator:
             request = _presigned(token)
             claim = sigv4.read_query(request.query)
             if claim.expires_s is None or claim.expires_s > SHORT_TERM_MAX_S:
-                raise AccessDeniedException(BAD_KEY)
+                raise UnknownApiKeyException()
             if claim.signed_at + claim.expires_s < time.time():
                 raise ExpiredTokenException(EXPIRED_KEY)
             return await self._signer(claim, request)
         except (IncompleteSignatureException, InvalidSignatureException, UnrecognizedClientException) as error:
-            raise AccessDeniedException(BAD_KEY) from error
+            raise UnknownApiKeyException() from error
 
     def identity(self, key: Key) -> Identity:
         return Identity(key.id, f"arn:aws:iam::{self._settings.account_id}:user/{key.name}")
@@ -156,15 +157,15 @@ def _token(request: SignedRequest) -> str:
 
 
 def _presigned(token: str) -> SignedRequest:
-    """The request inside a short-term key. Raises AccessDeniedException where there is none."""
+    """The request inside a short-term key. Raises UnknownApiKeyException where there is none."""
     try:
         url = base64.b64decode(token.removeprefix(SHORT_TERM), validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
-        raise AccessDeniedException(BAD_KEY) from error
+        raise UnknownApiKeyException() from error
     host, _, query = url.partition("/?")
     pairs = query.split("&")
     if "Action=CallWithBearerToken" not in pairs:
-        raise AccessDeniedException(BAD_KEY)
+        raise UnknownApiKeyException()
     signed = "&".join(pair for pair in pairs if not pair.startswith("Version="))  # added after signing
     return SignedRequest("POST", "/", signed, {"host": host})
 

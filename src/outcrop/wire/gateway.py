@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ..call import new_request_id
+from .. import ids
 from ..errors import InternalServerException, OperationNotImplementedException, ServiceError, UnknownOperationException
 from . import eventstream
 from .errors import ClientDisconnected, UnsupportedMediaTypeException
@@ -88,7 +88,7 @@ class Gateway:
 
     def _call(self, exchange: Exchange, match: Match | None) -> Call:
         name, service = (match.operation.name, match.operation.service) if match else ("UnknownOperation", "")
-        return Call(name, service, new_request_id(), self._services, headers=exchange.headers)
+        return Call(name, service, ids.uuid(), self._services, headers=exchange.headers)
 
     async def _body(self, exchange: Exchange) -> bytes:
         settings = self._services.settings

@@ -18,7 +18,8 @@ from .errors import SerializationException
 from .spec import Member, Operation, Shape
 from .text import text_reader, text_writer
 from .values import Read, load, member_reader, member_writer, reader, writer
-from .values import is_deeper as is_deeper  # handlers of raw bodies ask it here
+from .values import is_deeper as is_deeper  # handlers of raw bodies ask these here
+from .values import is_too_deep as is_too_deep
 
 
 class Incoming(NamedTuple):

@@ -28,9 +28,14 @@ def load(body: bytes, max_depth: int) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise SerializationException(f"The request body is not valid JSON: {clip(str(error))}") from None
-    if body.count(b"{") + body.count(b"[") > max_depth and is_deeper(value, max_depth):
+    if is_too_deep(body, value, max_depth):
         raise SerializationException(f"The request body is nested deeper than {max_depth} levels")
     return value
+
+
+def is_too_deep(body: bytes, value: Any, limit: int) -> bool:
+    """Whether `value`, read from `body`, is nested more than `limit` deep: most bodies have too few brackets for it."""
+    return body.count(b"{") + body.count(b"[") > limit and is_deeper(value, limit)
 
 
 def is_deeper(value: Any, limit: int) -> bool:

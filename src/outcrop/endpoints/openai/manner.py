@@ -81,4 +81,4 @@ def _worded(message: str) -> str:
     return message
 
 
-MANNER = Manner(error_body, error_frame)
+MANNER = Manner("openai", error_body, error_frame)

@@ -5,20 +5,20 @@ Knows nothing of engines; dialects/openai_responses.py reads requests, dialects/
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from ... import ids
 from ...call import Call
 from ...checking import checked
 from ...dialects.openai_events import Event, Events, stream
 from ...dialects.openai_parts import fault, flag
 from ...dialects.openai_responses import begun, own_items, read
 from ...errors import ModelErrorException, ModelStreamErrorException, ValidationException
-from ...turn import Delta, gathered
+from ...turn import Delta, Gathered, gathered
 from .. import door
 from ..door import Answer, Request
 from . import asked, files, stored
@@ -42,21 +42,21 @@ class Responses:
         model = await asked.model(call, body)
         own, items = await _items(call, body)
         turn = checked(read(body, items))  # what cannot be is said now, also of a background response
-        background = flag(body, "background")
+        background, streamed = flag(body, "background"), flag(body, "stream")
         if background:  # it is counted and logged when it is answered, as a call of its own
             call = replace(call, note={**call.note}, started=time.monotonic())
-        if body.get("truncation") == "auto":
-            deltas = _fitting(call, model, body, items)
-        else:
-            deltas = call.services.inference.deltas(call, model, turn)
-        id = f"resp_{secrets.token_hex(16)}"
+        fitting = _fitting(call, model, body, items) if body.get("truncation") == "auto" else None
+        id = f"resp_{ids.digits(32)}"
         events = Events(begun(body, id, int(time.time()), "queued" if background else "in_progress"))
+        kept = own if body.get("store") is not False else None
+        inference = call.services.inference
+        if not background and not streamed:
+            answer = gathered(fitting) if fitting else inference.gathered(call, model, turn)
+            return Answer(await _whole(call, kept, answer, events))
+        deltas = fitting or inference.deltas(call, model, turn)
         if background:
             return await self._in_background(call, body, own, deltas, events)
-        kept = own if body.get("store") is not False else None
-        if flag(body, "stream"):
-            return door.Events(_frames(call, kept, stream(deltas, events)))
-        return Answer(await _whole(call, kept, deltas, events))
+        return door.Events(_frames(call, kept, stream(deltas, events)))
 
     async def _in_background(
         self, call: Call, body: dict[str, Any], own: Items, deltas: AsyncGenerator[Delta, None], events: Events
@@ -153,10 +153,10 @@ def _without_oldest(items: Items) -> Items:
     return told + items[users[1] :]
 
 
-async def _whole(call: Call, own: Items | None, deltas: AsyncGenerator[Delta, None], events: Events) -> dict[str, Any]:
+async def _whole(call: Call, own: Items | None, asked: Awaitable[Gathered], events: Events) -> dict[str, Any]:
     """The response when it is complete. A model that fails half way is an error: nothing streams here."""
     try:
-        answer = await gathered(deltas)
+        answer = await asked
     except ModelStreamErrorException as error:
         raise ModelErrorException(error.message) from error
     for delta in answer.deltas():

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
-from uuid import uuid4
 
+from ... import ids
 from ...call import Call
 from ...wire.errors import ClientDisconnected
 from ...wire.exchange import Exchange, Receive, Scope, Send
@@ -62,7 +62,7 @@ class S3Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        call = Call("UnknownOperation", "s3", str(uuid4()), self._services, headers=exchange.headers)
+        call = Call("UnknownOperation", "s3", ids.uuid(), self._services, headers=exchange.headers)
         error: BaseException | None = None
         self._services.telemetry.begin(call)
         try:
