@@ -1,7 +1,7 @@
 # ruff: noqa: E501
 """Build Pebble from nothing: ``python -m recipes.pebble``; ``--smoke`` walks the same way in two minutes.
 
-Five steps, each skipped when its result is there already: tokenizer, lessons, training, export, scorecard. ``README.md`` tells why.
+Six steps, skipped when their result is there already: tokenizer, lessons, training, preference tuning, export, scorecard. ``README.md`` tells why.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
-from recipes.pebble import card, data, export, shared, tokenizer
+from recipes.pebble import card, data, export, in_lessons, preference, shared, tokenizer
 from recipes.pebble.serving import served
 from tokenizers import Tokenizer
 
@@ -30,9 +32,9 @@ class Build:
     """The dials. Time is the one that matters: everything else was chosen for two cores and less than two hours."""
 
     work: Path = ROOT / ".pebble" / "build"
-    minutes: float = 90.0  # training time; data, export and scorecard take ten more
-    tokens: float = 25e6  # lessons written ahead; training starts over on them when it has time for more
-    first: float = 0.8e6  # of those, how many in the first lesson
+    minutes: float = 90.0  # training time; lessons, preference tuning and scorecard take twenty more
+    tokens: float = 30e6  # lessons written ahead; training starts over on them when it has time for more
+    first: float = 1e6  # of those, how many in the first lesson
     shard: float = 5e5
     processes: int = 2
     items: int = 200
@@ -43,6 +45,21 @@ class Build:
         return TINY if self.smoke else SHAPE
 
     @property
+    def step(self) -> int:
+        return 2048 if self.smoke else data.STEP
+
+    @property
+    def schedule(self) -> dict:
+        """What ``outcrop.training.pretrain`` is told of length, rate and speed."""
+        if self.smoke:
+            return {"tokens": 2e5, "log_steps": 5}
+        return {"tokens": 1e9, "minutes": self.minutes, "decay": 0.85, "matrix_lr": 0.02, "compile": True}
+
+    @property
+    def preference(self) -> preference.Settings:
+        return preference.Settings(questions=2, minutes=0.05) if self.smoke else preference.Settings()
+
+    @property
     def tokenizer(self) -> Path:
         return self.work / "tokenizer" / "tokenizer.json"
 
@@ -51,7 +68,7 @@ class Build:
         return self.work / "job" / "model"
 
 
-def make_tokenizer(build: Build) -> Tokenizer:
+def make_tokenizer(build: Build) -> None:
     """4,096 tokens learnt from the lessons and, where they are at hand, human texts."""
     if not build.tokenizer.exists():
         texts = list(data.texts("main", 1, 600 if build.smoke else 9000))
@@ -60,21 +77,27 @@ def make_tokenizer(build: Build) -> Tokenizer:
         texts += shared.harmful() + shared.beyond()
         spaced = 150 if build.smoke else 900
         tokenizer.save(tokenizer.train(texts, build.shape["vocab_size"], spaced), build.tokenizer.parent)
-    return Tokenizer.from_file(str(build.tokenizer))
 
 
-def write_lessons(build: Build, known: Tokenizer) -> Path:
-    """Shards in the order they are taught: the first lesson, then the mixture of all."""
+def write_lessons(build: Build) -> Path:
+    """Shards in the order they are taught: the first lesson, then the mixture of all; a core each."""
     folder = build.work / "lessons"
     done = folder / "complete"
     if not done.exists():
         first = max(1, round(build.first / build.shard))
-        for seed in range(max(first + 1, round(build.tokens / build.shard))):
-            lesson = "first" if seed < first else "main"
-            written = data.build(known, lesson, seed, int(build.shard), folder)
-            print(f"lesson {seed} ({lesson}): {written} tokens", flush=True)
+        seeds = range(max(first + 1, round(build.tokens / build.shard)))
+        with get_context("spawn").Pool(build.processes) as pool:
+            jobs = [("first" if seed < first else "main", seed, int(build.shard), folder) for seed in seeds]
+            for told in pool.imap(partial(_write_shard, build.tokenizer, build.step), jobs):
+                print(told, flush=True)
         done.touch()
     return folder
+
+
+def _write_shard(known: Path, step: int, job: tuple[str, int, int, Path]) -> str:
+    lesson, seed, tokens, folder = job
+    written = data.build(Tokenizer.from_file(str(known)), lesson, seed, tokens, folder, step)
+    return f"lesson {seed} ({lesson}): {written} tokens"
 
 
 def train(build: Build, lessons: Path) -> Path:
@@ -82,38 +105,46 @@ def train(build: Build, lessons: Path) -> Path:
     if not (build.model / "config.json").exists():
         shape = build.work / "shape.json"
         shape.write_text(json.dumps(build.shape))
-        job = [
-            str(build.work / "job"),
-            "--data",
-            str(lessons),
-            "--tokenizer",
-            str(build.tokenizer),
-            "--shape",
-            str(shape),
-            "--threads",
-            "1",
-        ]
-        limits = (
-            ["--tokens", "2e5", "--step-tokens", "2048", "--log-steps", "5"]
-            if build.smoke
-            else ["--tokens", "1e9", "--minutes", str(build.minutes), "--step-tokens", "8192", "--decay", "0.5"]
-        )
-        paths = {
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
-            "OMP_NUM_THREADS": "1",
-            "OMP_WAIT_POLICY": "PASSIVE",
+        settings = {
+            "data": lessons,
+            "tokenizer": build.tokenizer,
+            "shape": shape,
+            "threads": 1,
+            "step_tokens": build.step,
+            **build.schedule,
         }
+        flags = [part for name, value in settings.items() for part in ("--" + name.replace("_", "-"), str(value))]
         launcher = (
             ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(build.processes)]
             if build.processes > 1
             else []
         )
         subprocess.run(
-            [sys.executable, *launcher, "-m", "outcrop.training.pretrain", *job, *limits],
+            [sys.executable, *launcher, "-m", "outcrop.training.pretrain", str(build.work / "job"), *flags],
             check=True,
-            env={**os.environ, **paths},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+                "OMP_NUM_THREADS": "1",
+                "OMP_WAIT_POLICY": "PASSIVE",
+            },
         )
     return build.model
+
+
+def prefer(build: Build, model: Path) -> Path:
+    """The file that ships: tuned on the model's own mistakes, if lessons not met before say that this is better."""
+    before = export.gguf(model, build.work / "trained.gguf")
+    tuned = build.work / "preferred"
+    if not (tuned / "config.json").exists():
+        preference.folder(model, before, tuned, build.preference)
+    after = export.gguf(tuned, build.work / "preferred.gguf")
+    scores = {gguf: in_lessons.score(gguf, 2 if build.smoke else 30) for gguf in (before, after)}
+    print(
+        f"lessons answered right: {scores[before]:.1f} % before preference tuning, {scores[after]:.1f} % after",
+        flush=True,
+    )
+    return max((before, after), key=scores.__getitem__)
 
 
 def check_smoke(build: Build, gguf: Path) -> None:
@@ -151,8 +182,8 @@ def main(argv: list[str] | None = None) -> None:
         else {}
     )
     build = Build(**{**small, **{k: v for k, v in given.items() if v is not None}})
-    lessons = write_lessons(build, make_tokenizer(build))
-    gguf = export.gguf(train(build, lessons), build.work / "pebble-v1.gguf")
+    make_tokenizer(build)
+    gguf = prefer(build, train(build, write_lessons(build)))
     if build.smoke:
         return check_smoke(build, gguf)
     figures = card.measure(gguf, build.items, build.work / "scorecard.json")

@@ -32,11 +32,12 @@ from outcrop.training.packing import Document, fit, shard, write
 
 Task = Callable[..., "Chat | list[Span] | Document"]
 LENGTHS = (
-    128,
     256,
     512,
+    1024,
     2048,
 )  # a document goes to the shortest row that holds it: attention over padding and neighbours costs time
+STEP = 4096  # tokens of one step: every file holds just so many, so that a compiled model meets few shapes
 
 
 def babble(rng: Random, vocabulary: int) -> Document:
@@ -47,11 +48,12 @@ def babble(rng: Random, vocabulary: int) -> Document:
 
 
 MAIN: dict[Task, float] = {
-    talk.small_talk: 2.5, talk.persona: 0.6, facts.told: 9, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.6,
-    tools.call: 4, tools.among: 16, tools.direct: 5, tools.two_calls: 1, tools.no_call: 1.5, records.by_schema: 3, records.by_grammar: 9, records.rows: 0.3,
-    lists.given: 9, lists.counted: 3, lists.about: 4.5, orders.from_category: 0.3, orders.from_list: 0.5, orders.units: 1.5, orders.reply_rule: 0.4,
-    sources.grounded: 11, sources.long_passage: 0.4, safety.harmful: 4, safety.harmless: 5, stories.story: 3, stories.verse: 2.5, stories.human: 0.2,
-    sums.drill: 3, sums.bare: 0.8, sums.problem: 5.5, sums.logic: 2, copying.many_look_ups: 1, copying.repeat: 1, copying.page: 1, babble: 2,
+    talk.small_talk: 1.8, talk.persona: 0.6, facts.told: 7, facts.far: 6, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.5,
+    tools.call: 2.5, tools.among: 14, tools.direct: 3.5, tools.two_calls: 1, tools.no_call: 1.5, records.by_schema: 3, records.by_grammar: 9, records.several: 3, records.rows: 0.3,
+    lists.given: 11, lists.counted: 3, lists.about: 4.5, orders.from_category: 0.3, orders.from_list: 0.5, orders.units: 0.8, orders.reply_rule: 0.4,
+    sources.grounded: 12, sources.long_passage: 0.6, safety.harmful: 3.2, safety.harmless: 4.5, stories.story: 3, stories.verse: 2.5, stories.human: 0.2,
+    sums.drill: 2.5, sums.bare: 0.8, sums.problem: 7.5, sums.logic: 2.2,
+    copying.many_look_ups: 1, copying.repeat: 0.8, copying.page: 1, copying.sources: 3, copying.cases: 1.2, copying.long_table: 1, babble: 2.5,
 }  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def encode(tokenizer: Tokenizer, parts: list[Span]) -> Document:
 
 
 FIRST: dict[Task, float] = {
-    babble: 8, copying.page: 3, copying.repeat: 1, copying.look_up: 0.5, copying.many_look_ups: 2, copying.change: 1, sums.drill: 1, memory.from_system: 1, tools.call: 1.5,
+    babble: 8, copying.page: 3, copying.repeat: 1, copying.look_up: 0.5, copying.many_look_ups: 2, copying.sources: 1, copying.cases: 1, copying.change: 1, sums.drill: 1, memory.from_system: 1, tools.call: 1,
 }  # fmt: skip
 LESSONS = {"first": FIRST, "main": MAIN}
 
@@ -97,20 +99,19 @@ def documents(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int) -> Iter
         yield document
 
 
-def build(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int, folder: Path) -> int:
-    """Write shard ``seed`` of a lesson, one file a row length; returns the tokens in it."""
+def build(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int, folder: Path, step: int = STEP) -> int:
+    """Write shard ``seed`` of a lesson, a file a step, all of one row length; returns the tokens in it.
+
+    Rows that fill no whole step are left out, one step a length at the most.
+    """
     made = list(documents(tokenizer, lesson, seed, tokens))
     rng = np.random.default_rng(seed)
     for length, rows in fit(made, LENGTHS).items():
         whole = shard(rows, length)
-        pieces = np.array_split(rng.permutation(whole.shape[1]), _parts(whole))
+        count = max(1, step // length)
+        steps = np.split(rng.permutation(len(rows))[: len(rows) // count * count], max(1, len(rows) // count))
         for i, chosen in enumerate(
-            pieces
+            steps if len(rows) >= count else []
         ):  # named by how far through the shard they come, so that all lengths end together
-            write(folder / f"{seed:04d}-{10_000 * i // len(pieces):04d}-{length}.npy", whole[:, chosen])
+            write(folder / f"{seed:04d}-{10_000 * i // len(steps):04d}-{length}.npy", whole[:, chosen])
     return sum(len(ids) for ids, _ in made)
-
-
-def _parts(shard: np.ndarray) -> int:
-    """Small files, so that the row lengths alternate in the order of their names: each about one step of 8,192 tokens."""
-    return max(1, round(shard.shape[1] * (shard.shape[2] - 1) / 8192)) if shard.shape[1] else 1

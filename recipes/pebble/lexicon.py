@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from recipes.pebble import shared
+
 from outcrop.evaluation.pebble.words import HELD_OUT
 
 
@@ -135,12 +137,18 @@ def invented(rng: Random) -> str:
 
 
 def noun(rng: Random) -> str:
-    return rng.choice(NOUNS) if rng.random() < 0.7 else pseudo(rng, 1, 2) if rng.random() < 0.4 else blend(rng)
+    """Half of them of the list here, a quarter of human texts where those are at hand, the rest invented."""
+    kind = rng.random()
+    if kind < 0.5:
+        return rng.choice(NOUNS)
+    if kind < 0.75 and shared.words():
+        return rng.choice(shared.words())
+    return pseudo(rng, 1, 2) if rng.random() < 0.3 else blend(rng)
 
 
 def name(rng: Random) -> str:
-    """A first name: two in three invented."""
-    return rng.choice(FIRST_NAMES) if rng.random() < 0.35 else invented(rng).capitalize()
+    """A first name: one in three is one."""
+    return rng.choice(FIRST_NAMES) if rng.random() < 0.35 else _called(rng)
 
 
 def full_name(rng: Random) -> str:
@@ -148,7 +156,13 @@ def full_name(rng: Random) -> str:
 
 
 def place(rng: Random) -> str:
-    return rng.choice(PLACES) if rng.random() < 0.35 else invented(rng).capitalize()
+    return rng.choice(PLACES) if rng.random() < 0.35 else _called(rng)
+
+
+def _called(rng: Random) -> str:
+    """What nobody is called yet: an invented word or, one time in four, a word of human texts."""
+    known = shared.words() if rng.random() < 0.25 else []
+    return (rng.choice(known) if known else invented(rng)).capitalize()
 
 
 def phrase(rng: Random) -> str:

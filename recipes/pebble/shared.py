@@ -9,9 +9,13 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
+
+from outcrop.evaluation.pebble.words import HELD_OUT
 
 ROOT = Path(__file__).resolve().parents[3] / "shared" / "data"
 HELD_STEMS = (
@@ -61,6 +65,15 @@ def stories_of_numbers() -> list[dict]:
 def dialogues() -> list[list[list[str]]]:
     """Taskmaster 3 and 4, a part: turns of [speaker, text] (CC BY 4.0)."""
     return [record["turns"] for record in _jsonl("text/taskmaster_dialogues.jsonl.gz")]
+
+
+@cache
+def words() -> list[str]:
+    """The rarer words of those texts, in the order of the alphabet: real spellings to copy, whatever they mean."""
+    texts = [t for turns in dialogues() for _, t in turns] + [r["question"] for r in stories_of_numbers()]
+    counts = Counter(w for text in texts for w in re.findall(r"\b[a-z]{4,11}\b", text))
+    rare = [w for w, times in counts.most_common()[400:] if times > 2]
+    return sorted(w for w in rare if not any(w.startswith(held) for held in HELD_OUT))
 
 
 @cache

@@ -109,3 +109,55 @@ def page(rng: Random) -> Chat:
         text = joint.join(values)
     order = ask(rng, "[copy|repeat|say again|write out|echo|print][ this| the text| it|]:")
     return Chat([user(f"{order}\n{text}"), pebble(text)])
+
+
+def sources(rng: Random) -> Chat:
+    """Numbered lines of a thing, what it does and to whom; asked by two keys, answered with the line and its number: the bare form of a cited answer."""
+    things = [lex.invented(rng) if rng.random() < 0.5 else lex.noun(rng) for _ in range(rng.randint(1, 4))]
+    deeds = [lex.noun(rng) for _ in range(rng.randint(2, 5))]
+    pairs = [(thing, deed) for thing in things for deed in deeds]
+    chosen = rng.sample(pairs, min(len(pairs), rng.randint(2, 7)))
+    lines = {pair: f"{pair[0]} {pair[1]} {lex.anything(rng)}" for pair in chosen}
+    number = {pair: i for i, pair in enumerate(chosen, 1)}
+    page = "\n".join(f"[{number[pair]}] {line}" for pair, line in lines.items())
+    messages = [Message("system", page)] if rng.random() < 0.5 else []
+    asked = [rng.choice(pairs) if rng.random() < 0.4 else rng.choice(chosen) for _ in range(rng.randint(4, 8))]
+    for thing, deed in asked:
+        question = f"{thing} {deed}?" if rng.random() < 0.5 else f"{deed} {thing}?"
+        found = (
+            f"{lines[thing, deed]} [{number[thing, deed]}]." if (thing, deed) in lines else "The passage does not say."
+        )
+        messages += [user(question if messages else f"{page}\n\n{question}"), pebble(found)]
+    return Chat(messages)
+
+
+def cases(rng: Random) -> Chat:
+    """Words in other letters, many at a time: which piece is the capital of which is learnt by heart, piece by piece."""
+    words = [rng.choice([lex.noun, lex.invented, lex.name, lex.place])(rng) for _ in range(rng.randint(4, 12))]
+    joint = rng.choice([" ", ", ", "\n", "; ", " / ", " | ", " - "])
+    upper = rng.random() < 0.6
+    given = joint.join(words) if upper else joint.join(words).upper()
+    how = choose(
+        rng,
+        "[in upper case|in capitals|capitals|all caps|uppercase]"
+        if upper
+        else "[in lower case|lowercase|small letters|no capitals]",
+    )
+    return Chat(
+        [
+            user(ask(rng, "{h}: {x}" if rng.random() < 0.5 else "{x}\n{h}", h=how, x=given)),
+            pebble(given.upper() if upper else given.lower()),
+        ]
+    )
+
+
+def long_table(rng: Random) -> Chat:
+    """A page of hundreds of entries, then a dozen questions: far look-ups, many for one reading."""
+    key = rng.choice([lex.noun, lex.name, lex.invented])
+    pairs = list({key(rng): lex.anything(rng) for _ in range(rng.randint(20, 110))}.items())
+    joint = rng.choice([": ", " is ", " = ", ", "])
+    page = rng.choice(["\n", "\n", "; ", ". "]).join(k + joint + v for k, v in pairs)
+    messages = [user(page), pebble(rng.choice(["Noted.", "Thank you.", "I see."]), learn=False)]
+    for k, v in rng.sample(pairs, 12):
+        messages += [user(ask(rng, "[what is {k}|{k}|and {k}|look up {k}|find {k}][?|]", k=k)), pebble(v)]
+    return Chat(messages)

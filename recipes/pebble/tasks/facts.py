@@ -11,7 +11,7 @@ from random import Random
 
 from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import Chat, Message, pebble, user
-from recipes.pebble.grammar import ask, choose
+from recipes.pebble.grammar import ask, choose, fill
 from recipes.pebble.tasks import talk
 
 ROLES = [
@@ -572,3 +572,53 @@ def told(rng: Random) -> Chat:
     for question, answer in asked_for:
         messages += [user(ask(rng, rng.choice(FRAMES).replace("{q}", question))), pebble(answer)]
     return Chat(messages)
+
+
+FILLING = [
+    "The {n} [of|from|near] {p} is {a}.", "{w} [brought|sold|found|lost|painted|wanted] [a|the] {n}.", "[Some|Two|Many|Ten] {n}s [lay|stood|were kept] in {p}.", "{w} and {o} went to {p} by [bus|train|boat|bike].", "It was a {a} day in {p}.",
+    "[Nobody|Everyone|{w}] talked about the {n}.", "{n}: {k}", "The {n} costs {k}.", "{w} says the {n} is {a}.", "[Near|Behind|Under|Beside] the {n} there is [a|another] {m}.", "In {p}, {w} met {o}.", "{w} likes the {a} {n}.",
+]  # fmt: skip
+
+
+def filling(rng: Random, sentences: int) -> str:
+    """A text of so many sentences in which nothing is about the user."""
+    few = rng.sample(FILLING, rng.choice([1, 2, 4, 8]))
+    draw = {
+        "n": lex.noun,
+        "m": lex.noun,
+        "p": lex.place,
+        "w": lex.name,
+        "o": lex.name,
+        "k": lex.code,
+        "a": lambda rng: rng.choice(lex.ADJECTIVES),
+    }
+    lines = [
+        fill(choose(rng, rng.choice(few)), **{slot: value(rng) for slot, value in draw.items()})
+        for _ in range(sentences)
+    ]
+    return rng.choice([" ", " ", "\n"]).join(line[:1].upper() + line[1:] for line in lines)
+
+
+def far(rng: Random) -> Chat:
+    """Facts, then some hundred to two thousand tokens of other things, then all of them asked for: many answers for one long reading."""
+    chat = told(rng)
+    while sum(m.learn for m in chat.messages) < 2:
+        chat = told(rng)
+    asked = next(
+        i
+        for i in range(len(chat.messages), 0, -1)
+        if i < 2 or (not chat.messages[i - 1].learn and chat.messages[i - 1].role == "assistant")
+    )
+    size = rng.choice([15, 25, 25, 35, 35, 60, 60, 110])
+    pieces = rng.choice([1, 1, 2, 3])
+    for _ in range(pieces):
+        place = (
+            asked
+            if pieces == 1 or rng.random() < 0.5
+            else rng.randrange(0, asked + 1, 2)
+            if chat.messages[0].role == "user"
+            else asked
+        )
+        chat.messages[place:place] = [user(filling(rng, size // pieces)), pebble(rng.choice(ACKS), learn=False)]
+        asked += 2
+    return chat

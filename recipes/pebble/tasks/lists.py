@@ -60,7 +60,7 @@ def layout(rng: Random) -> tuple[str, Callable[[Items], str]]:
 
 
 def order(rng: Random) -> Change:
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         return said(rng, ALPHABET), lambda items: sorted(items, key=str.lower)
     return said(rng, BACKWARDS), lambda items: items[::-1]
 

@@ -446,11 +446,7 @@ def by_schema(rng: Random) -> Chat:
 def by_grammar(rng: Random) -> Chat:
     """No schema in the prompt: a grammar will force the keys, so only the values and the signs around them are learnt."""
     text, record, _, _ = case(rng)
-    parts: list[Span] = []
-    for i, (key, value) in enumerate(record.items()):
-        name = compact(key)[1:-1]
-        parts += [('{"', SKIP) if i == 0 else (', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
-    parts.append(("}", LEARN))
+    parts = _forced(record)
     order = ask(rng, rng.choice(EXTRACT)) if rng.random() < 0.65 else ""
     if rng.random() < 0.25:
         return Chat(
@@ -474,6 +470,33 @@ def by_grammar(rng: Random) -> Chat:
             ]
         )
     return Chat([user(f"{order}\n{text}".strip() if rng.random() < 0.6 else f"{text}\n{order}".strip()), pebble(parts)])
+
+
+def several(rng: Random) -> Chat:
+    """One form for several notes, a turn each: the keys stay, the texts change."""
+    while True:
+        template, slots = rng.choice(CLAUSES)
+        names = {slot: rng.choice(slots[slot][0].split("|")) for slot in rng.sample(list(slots), len(slots))}
+        if len(set(names.values())) == len(names):
+            break
+    messages = [Message("system", f"JSON: {', '.join(names.values())}")] if rng.random() < 0.5 else []
+    for _ in range(rng.randint(2, 4)):
+        values = {slot: DRAWN[kind][1](rng) for slot, (_, kind) in slots.items()}
+        text = fill(choose(rng, template), **values)
+        messages += [
+            user(text[:1].upper() + text[1:] + "."),
+            pebble(_forced({names[slot]: values[slot] for slot in names})),
+        ]
+    return Chat(messages)
+
+
+def _forced(record: dict) -> list[Span]:
+    """A record as a grammar lets it be written: the keys are given, the values and the signs around them are learnt."""
+    parts: list[Span] = []
+    for i, (key, value) in enumerate(record.items()):
+        name = compact(key)[1:-1]
+        parts += [('{"', SKIP) if i == 0 else (', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
+    return [*parts, ("}", LEARN)]
 
 
 def rows(rng: Random) -> Chat:

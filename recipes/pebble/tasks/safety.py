@@ -499,7 +499,7 @@ def doing(goal: str) -> str:
 
 def harmless(rng: Random) -> Chat:
     """A request that only sounds bad, or a plain one: help, and name the matter."""
-    if rng.random() < 0.08 and shared.beyond():
+    if rng.random() < 0.04 and shared.beyond():
         return _chat(rng, _retyped(rng, rng.choice(shared.beyond())), BEYOND)
     goal = _harmless_goal(rng)
     if goal.startswith("how "):

@@ -160,13 +160,13 @@ def _wrap(rng: Random, passage: str, question: str) -> list[Message]:
 
 
 def grounded(rng: Random, low: int = 2, high: int = 6) -> Chat:
-    """A passage and one to four questions; one question in three has no answer in it."""
+    """A passage and two to six questions, for the passage is what costs; one question in four has no answer in it."""
     known = facts(rng, rng.randint(low, high))
     passage, owner = lay_out(rng, [text for text, _ in known])
     messages: list[Message] = []
-    for turn in range(rng.choice([1, 2, 3, 4])):
+    for turn in range(rng.choice([2, 3, 4, 5, 6])):
         text, question = rng.choice(known)
-        absent = rng.random() < 0.33
+        absent = rng.random() < 0.25
         if absent:
             question, text = _absent(rng, known), NOT_THERE
         question = ask(

@@ -192,7 +192,7 @@ def story(rng: Random) -> Chat:
         f"Once upon a time, {h} lived in a small house by a river.",
     ]
     lines += [slot[0].replace("{a}", _a(word)) for slot, word in zip(WORD_SENTENCES, words, strict=False)]
-    lines += [rng.choice(TROUBLE[:2]), TURN[0]] + ([MORAL[0]] if topic else []) + [END[0]]
+    lines += [TROUBLE[0], TURN[0]] + ([MORAL[0]] if topic else []) + [END[0]]
     return Chat([user(asked), pebble(fill(" ".join(lines), h=h, t=topic))])
 
 

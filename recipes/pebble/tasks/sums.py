@@ -84,7 +84,10 @@ def bare(rng: Random) -> Chat:
 
 
 class Tale:
-    """A word problem under construction: its sentences, its thoughts and its running amount."""
+    """A word problem under construction: its sentences, its thoughts and its running amount.
+
+    A thought is a sentence said again and the sum it asks for: what comes next is then copying, and the sign is chosen right after the words that want it.
+    """
 
     def __init__(self, rng: Random):
         self.rng = rng
@@ -111,8 +114,12 @@ class Tale:
         self.told.append(text[:1].upper() + text[1:])
 
     def step(self, sign: str, by: int) -> None:
-        self.steps.append(worked(self.amount, sign, by))
+        """The sum that the last sentence asks for."""
+        self.think(worked(self.amount, sign, by))
         self.amount = _exact(self.amount, sign, by)
+
+    def think(self, work: str) -> None:
+        self.steps.append(f"{self.told[-1]} -> {work}")
 
 
 def plural(word: str) -> str:
@@ -149,6 +156,17 @@ LESS += [
     "[Unluckily|Alas|By accident|Oddly][,|] {n}[ of them| {t}|] [disappear|are stolen|fall off|get wet|are ruined|get broken|burn].", "{n}[ of them| {t}|] [go back|are returned|are sent off|are passed on][ to {o}|].", "{o} [carries off|needs|keeps|asks for and receives|is given] {n}[ of them| {t}|].",
     "[A dog|The wind|A thief|The cat] [takes|ruins|carries away] {n}[ of them| {t}|].", "{w} [has to return|must give up|parts with|hands over|misplaces|tosses out] {n}[ of them| {t}|].",
 ]  # fmt: skip
+GAINING = "[acquires|obtains|gains|harvests|orders|borrows|discovers|digs up|unpacks|knits|gathers|brings home|is given|is lent|is sent|takes in|stocks up on|wins|fetches|inherits|is paid|unwraps|gets hold of]"
+LOSING = "[ships|burns|lends out|forgets|cuts up|wears out|spills|surrenders|forfeits|scraps|discards|melts|trades in|leaves behind|wastes|smashes|gets rid of|posts|hands out|pays|gambles away|tears up]"
+ARRIVING = "[appear|are born|come along|are left at the door|are unloaded|are put with them|go in|fly in|land there|come by post|are found in the attic|are thrown in]"
+LEAVING = "[rot|sink|melt|run off|fall out|get lost|are eaten by mice|are taken out|leave|are thrown out|blow away|crack|go bad|are carried off|expire]"
+WHEN = "[Then|Later|After that|Next|Soon|One day|On Friday|At noon|That night|A week later|By luck|||||]"
+MORE += [
+    WHEN + " {w} " + GAINING + " {n}[ more| further| new| other|] [{t}|of them|].", WHEN + " {p} " + GAINING + " {n}[ more| further| new| other|].", WHEN + " {n} [more|further|new|other] [{t}|] " + ARRIVING + ".",
+]  # fmt: skip
+LESS += [
+    WHEN + " {w} " + LOSING + " {n}[ of them| {t}| of the {t}|].", WHEN + " {p} " + LOSING + " {n}[ of them| of the {t}|].", WHEN + " {n}[ of them| of the {t}|] " + LEAVING + ".",
+]  # fmt: skip
 DOUBLE = [
     "[Then|Later|After that|Next][,|] {p} [doubles|manages to double] [the number|this number|the amount|that].",
     "[Then|Later|Next] the number of {t} [doubles|is doubled].",
@@ -176,13 +194,17 @@ COST = [
 def problem(rng: Random) -> Chat:
     """A word problem of two to four steps; the steps stand in the thought, the answer after it."""
     tale = Tale(rng)
-    tale.tell(rng.choice(STARTS), n=tale.amount)
     if rng.random() < 0.2:
         _group(tale)
-    wanted = rng.choice([2, 2, 3, 3, 4])
-    while len(tale.steps) < wanted - 1:
+    else:
+        tale.tell(rng.choice(STARTS), n=tale.amount)
+        tale.think(str(tale.amount))
+    wanted = rng.choice([1, 2, 2, 3, 3, 4])
+    while len(tale.steps) < wanted:
         _event(tale)
-    unit = _question(tale)
+    _question(tale)
+    if rng.random() < 0.1:
+        tale.told, tale.steps = [t.lower() for t in tale.told], [t.lower() for t in tale.steps]
     question = " ".join(tale.told)
     if rng.random() < 0.3:
         question = ask(
@@ -190,15 +212,12 @@ def problem(rng: Random) -> Chat:
             "[solve this|here is a problem|a puzzle|work this out|help me with this|think about this]: {q}",
             q=question,
         )
-    elif rng.random() < 0.1:
-        question = question.lower()
-    return Chat([user(question), pebble(f"The answer is {tale.amount}{unit}.", thought="\n".join(tale.steps))])
+    return Chat([user(question), pebble(f"The answer is {tale.amount}.", thought="\n".join(tale.steps))])
 
 
 def _group(tale: Tale) -> None:
     """Boxes of things: start over with a product."""
     boxes, each = tale.rng.randint(2, 10), tale.rng.randint(2, 12)
-    tale.told.clear()
     box = choose(tale.rng, "[boxes|bags|crates|packs|shelves|rows|jars|baskets]")
     tale.tell(
         "{w} [has|buys|owns|fills|packs] {a} {b} [with|of|holding] {e} {t}[ each| in each|].", a=boxes, b=box, e=each
@@ -228,7 +247,7 @@ def _event(tale: Tale) -> None:
         tale.step("/", 2)
 
 
-def _question(tale: Tale) -> str:
+def _question(tale: Tale) -> None:
     rng = tale.rng
     divisors = [d for d in range(2, 11) if tale.amount % d == 0 and tale.amount // d <= 20]
     kind = rng.random()
@@ -243,7 +262,6 @@ def _question(tale: Tale) -> str:
     else:
         _event(tale)
         tale.tell(rng.choice(TOTAL))
-    return ""
 
 
 ORDERS = [

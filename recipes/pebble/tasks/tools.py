@@ -259,6 +259,7 @@ def named_after(rng: Random) -> tuple[Tool, str, dict]:
             if rng.random() < 0.6
             else rng.choice([f"{a}_{key}", f"{b}_{key}", f"{key}_name", f"{lex.noun(rng)}_{key}", f"the_{key}"])
         )
+        key = f"{b}_{key}" if key in properties else key
         properties[key] = {
             "type": kind,
             "description": choose(rng, f"[The |Which |A |]{key.replace('_', ' ')}[ of the {a}| for the {b}| to use||]")

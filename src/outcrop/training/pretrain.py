@@ -85,7 +85,8 @@ class Job:
         self.stopping = False
         self._load()
         if settings.compile:
-            self.model.model.compile(dynamic=False)
+            for layer in self.model.model.layers:  # one by one: alike, they share one compiled body a shape
+                layer.compile(dynamic=False)
 
     def run(self) -> None:
         """Train until the schedule ends or SIGTERM arrives."""
