@@ -21,7 +21,7 @@ ROWS = [
     {"endpoints", "environment", "models_cli", "jobs_cli"},
     {"api"},
     {"wire", "services", "checking"},
-    {"custom"},
+    {"custom", "retention"},
     {"inference", "jobs"},
     {"asynchronous", "rules", "attachments", "documents", "dialects", "telemetry", "invocation_log", "adding"},
     {"engines", "catalog", "pull"},

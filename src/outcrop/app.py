@@ -13,13 +13,13 @@ from typing import Any
 from . import api  # noqa: F401 - importing the families registers their operations
 from .api.async_invoke import answered
 from .api.customization import taught
-from .asynchronous import AsyncInvokes
+from .asynchronous import INVOCATION, AsyncInvokes, over
 from .catalog import Catalog
 from .config import Settings
 from .custom import CustomModels, Deployments, Imports
 from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
-from .endpoints.openai import openai_door
+from .endpoints.openai import openai_door, stored
 from .endpoints.openai.fine_tuning.results import deliver
 from .endpoints.s3 import s3_door
 from .endpoints.s3.door import S3Door
@@ -29,6 +29,7 @@ from .inference import Inference
 from .invocation_log import InvocationLog
 from .jobs.supervisor import Jobs
 from .keys import Keys
+from .retention import Retention
 from .services import Services
 from .store.home import Home
 from .store.objects import Objects
@@ -93,6 +94,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         await jobs.begin(partial(taught, services), keys, partial(deliver, services), deployments.serve)
         await async_invokes.begin(partial(answered, services))
+        old = {stored.KIND: lambda _: True, INVOCATION: over}  # no response takes days
+        retention = Retention(resources, settings.retention_days, old)
+        stack.push_async_callback(retention.close)
+        retention.begin()
         yield services
 
 

@@ -47,6 +47,11 @@ Answer = Callable[[Resource, bytes], Awaitable[bytes]]
 log = logging.getLogger("outcrop.asynchronous")
 
 
+def over(body: dict[str, Any]) -> bool:
+    """Whether an invocation has ended."""
+    return body["status"] != IN_PROGRESS
+
+
 class AsyncInvokes:
     """All asynchronous invocations of a home. `begin` takes up what an earlier server left, `close` leaves the
     unfinished for the next."""

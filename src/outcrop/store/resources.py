@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
@@ -80,6 +80,19 @@ class Resources:
         async with self._records.read() as db:
             return [_resource(row) for row in await db.execute(query)]
 
+    async def before(self, kind: str, created: int, size: int = 200) -> AsyncGenerator[list[Resource], None]:
+        """Those made before `created` (milliseconds since the epoch), the oldest first, a batch at a time."""
+        place = (0, "")
+        after = tuple_(table.c.created, table.c.id)
+        while True:
+            query = _where(kind).where(table.c.created < created, after > tuple_(*place)).limit(size)
+            async with self._records.read() as db:
+                batch = [_resource(row) for row in await db.execute(query.order_by(table.c.created, table.c.id))]
+            if not batch:
+                return
+            yield batch
+            place = (batch[-1].created, batch[-1].id)
+
     async def change(self, kind: str, id: str, edit: Callable[[Body], Body]) -> Resource:
         """Replace the body by `edit(body)`; nobody else writes in between. What `edit` raises leaves it as it was."""
         async with self._records.write() as db:
@@ -106,6 +119,12 @@ class Resources:
             if name != old.name and await _one(db, _where(kind, name=name)):
                 raise ConflictException(f"{name} exists already.")
             await db.execute(update(table).where(table.c.kind == kind, table.c.id == id).values(name=name))
+
+    async def forget(self, kind: str, ids: Sequence[str]) -> None:
+        """Delete those that are there."""
+        if ids:
+            async with self._records.write() as db:
+                await db.execute(delete(table).where(table.c.kind == kind, table.c.id.in_(ids)))
 
     async def delete(self, kind: str, id: str) -> None:
         """ResourceNotFoundException where there is none."""
