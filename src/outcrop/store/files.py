@@ -37,10 +37,13 @@ def create_once(path: Path, data: bytes, mode: int = 0o600) -> bytes:
     return path.read_bytes()
 
 
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+
+
 def words(error: Exception) -> str:
-    """A failure as its caller reads it: a full disk is called one."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk of the service is full ({error.filename or error.strerror}). Free some space and try again."
+    """A failure as its caller reads it: a full disk is called one, whoever met it."""
+    if any(sign in str(error) for sign in FULL):
+        return "The disk is full. Free some space and try again."
     return str(error)
 
 
