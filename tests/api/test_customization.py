@@ -200,3 +200,13 @@ async def test_an_adapter_over_whole_weights_is_served_over_them(api: Api, tmp_p
     assert model.source == str(api.services.settings.home / "custom-models" / whole[-12:] / "model.gguf")
     assert (model.adapter or "").endswith(f"{over.id}/adapter.gguf")
     assert model.engine == whole
+
+
+async def test_a_judge_that_is_not_there_is_refused(api: Api) -> None:
+    graders = api.services.settings.home / "graders"
+    await asyncio.to_thread(graders.mkdir)
+    for model, says in (("outcrop.nothing", "model identifier is invalid"), ("outcrop.minilm-l6-v2", "cannot judge")):
+        entry = f'model = "{model}"\ncriteria = "x"\n'
+        await asyncio.to_thread((graders / "grade.toml").write_text, entry)
+        error = (await create(api, **reinforcement("grade")))["Error"]
+        assert (error["Code"], says in error["Message"]) == ("ValidationException", True), error

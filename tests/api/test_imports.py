@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from outcrop.custom.importing import ImportFailed, check
-from tests.api.customs import say, settled
+from outcrop.errors import ServiceUnavailableException
+from outcrop.jobs import CUSTOM_MODEL
+from tests.api.customs import add_custom, say, settled
 from tests.api.service import Api, served
 from tests.convert.folders import build
 
@@ -165,3 +167,41 @@ async def test_a_custom_model_of_own_weights_is_deployed_and_copied(api: Api, tm
     assert (await settled(api, deployed))["status"] == "Active"
     assert "Exception" not in await say(api, deployed)
     assert [one["modelName"] for one in (await api("ListCustomModels"))["modelSummaries"]] == ["yours"]
+
+
+async def test_what_is_copied_or_under_an_adapter_is_not_deleted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await add_custom(api, "whole", form="full")
+    over = await api.services.resources.get(CUSTOM_MODEL, (await add_custom(api, "over")).rpartition("/")[2])
+    base = {**over.body["base"], "whole": whole.rpartition("/")[2]}
+    await api.services.resources.change(CUSTOM_MODEL, over.id, lambda body: {**body, "base": base})
+    assert await code(api("DeleteCustomModel", modelIdentifier="whole")) == "ConflictException"
+    monkeypatch.setattr(api.services.imports, "start", lambda made: None)  # it stays under way
+    await api("CreateModelCopyJob", sourceModelArn=over.body["modelArn"], targetModelName="copy")
+    assert await code(api("DeleteCustomModel", modelIdentifier="over")) == "ConflictException"
+    again = api("CreateModelCopyJob", sourceModelArn=whole, targetModelName="copy")
+    assert await code(again) == "ValidationException", "the name is as good as taken"
+
+
+async def test_a_model_that_is_still_being_made_is_deleted_whole(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "hf").mkdir()
+    source = {"s3DataSource": {"s3Uri": await upload(api, build(tmp_path / "hf", "llama"))}}
+    await api("CreateCustomModel", modelName="mine", modelSourceConfig=source)
+    async with asyncio.timeout(60):
+        while not files(tmp_path / "home", "imports/*/hf"):  # noqa: ASYNC110 (a folder is the news)
+            await asyncio.sleep(0.01)
+    assert "Error" not in await api("DeleteCustomModel", modelIdentifier="mine")
+    assert not files(tmp_path / "home", "imports/*", "custom-models/*", "custom-models/.*")
+
+
+async def test_what_could_not_be_deleted_is_whole(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await add_custom(api, "mine")
+    with monkeypatch.context() as busy:
+        busy.setattr(api.services.resources, "delete", unavailable)
+        assert "Error" in await api("DeleteCustomModel", modelIdentifier="mine")
+    assert len(files(tmp_path / "home", "custom-models/*/adapter.gguf")) == 1
+    assert "Error" not in await api("DeleteCustomModel", modelIdentifier="mine")
+    assert not files(tmp_path / "home", "custom-models/*", "custom-models/.*")
+
+
+async def unavailable(*_: Any) -> None:
+    raise ServiceUnavailableException("locked")

@@ -118,7 +118,9 @@ async def _method(call: Call, kind: str, config: Any) -> dict[str, Any]:
         grader = config.get("rftConfig", {}).get("graderConfig", {}).get("lambdaGrader")
         if not grader:
             raise ValidationException("customizationConfig.rftConfig.graderConfig.lambdaGrader is missing.")
-        graders.find(call.services.settings.home, grader["lambdaArn"])
+        entry = graders.find(call.services.settings.home, grader["lambdaArn"])
+        if "model" in entry:
+            await _speaking(call, entry["model"], "judge")
     return {}
 
 
@@ -127,9 +129,14 @@ async def _teacher(call: Call, config: Any) -> str:
     if "distillationConfig" not in config:
         raise ValidationException("customizationConfig.distillationConfig is missing.")
     teacher = config["distillationConfig"]["teacherModelConfig"]["teacherModelIdentifier"]
-    model = await call.services.catalog.resolve(teacher)
+    return await _speaking(call, teacher, "teach")
+
+
+async def _speaking(call: Call, identifier: str, task: str) -> str:
+    """The id of a model that generates text. ValidationException for any other."""
+    model = await call.services.catalog.resolve(identifier)
     if model.output_modalities != ("TEXT",):
-        raise ValidationException(f"The model {model.id} does not generate text and cannot teach.")
+        raise ValidationException(f"The model {model.id} does not generate text and cannot {task}.")
     return model.id
 
 
