@@ -27,6 +27,7 @@ from outcrop.engines.pool import Engines
 from outcrop.jobs import JOB, state
 from outcrop.jobs import supervisor as jobs
 from outcrop.jobs.folder import JobFolder
+from outcrop.jobs.preparing import Preparing
 from outcrop.jobs.process import Worker
 from outcrop.jobs.supervisor import Jobs
 from outcrop.store.objects import Objects
@@ -287,7 +288,7 @@ SCENES: dict[str, tuple[Callable[[Api, Callable[[], None]], Awaitable[None]], di
     }),
     "throughput": (throughput, LOADED),
     "training": (training, {
-        "nothing begun": before(Jobs, "_prepare"),
+        "nothing begun": before(Preparing, "prepare"),
         "in a file": in_a_file,
         "data is here": before(JobFolder, "write"),
         "before the worker": before(Worker, "start"),

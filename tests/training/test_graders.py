@@ -1,4 +1,4 @@
-"""Graders that fail, hang, or answer nonsense, of all three kinds; what they are told and what their word counts."""
+"""Graders that fail, hang, or answer nonsense, of all kinds; what they are told and what their word counts."""
 
 from __future__ import annotations
 
@@ -196,3 +196,53 @@ def test_a_judge_reads_criteria_conversation_and_reference_and_its_mark_counts_f
     assert "Is it right?" in body["system"][0]["text"]
     assert "user: 2+2" in body["messages"][0]["content"][0]["text"]
     assert 'reference_answer: {"sum": 4}' in body["messages"][0]["content"][0]["text"]
+
+
+# OpenAI's graders ------------------------------------------------------------------------------------------------
+
+SCORED: dict[str, Any] = {
+    "type": "score_model", "name": "s", "model": "outcrop.a", "range": [0, 4],
+    "sampling_params": {"temperature": 0, "max_completions_tokens": 9},
+    "input": [{"role": "user", "content": "{{item.reference_answer.sum}}: {{sample.output_text}}"}],
+}  # fmt: skip
+
+
+def openai(url: str, **spec: Any) -> graders.Grade:
+    return grader({"openai": {**SCORED, **spec}, "service": {"url": url, "key": "k"}})
+
+
+def chosen(content: str) -> tuple[int, Any]:
+    return 200, {"choices": [{"message": {"role": "assistant", "content": content}}]}
+
+
+def test_openais_judge_that_cannot_be_read_at_all_fails() -> None:
+    with answering(lambda *_: chosen('{"resu')) as url, pytest.raises(GraderError, match="gives no scores"):
+        openai(url)(samples("4", "5"))
+
+
+def test_a_line_without_what_openais_grader_reads_fails() -> None:
+    check = {"type": "string_check", "operation": "eq", "input": "a", "reference": "{{item.nothing}}"}
+    with pytest.raises(GraderError, match="does not have: 'nothing'"):
+        grader({"openai": check})(samples("4"))
+
+
+def test_openais_judge_is_asked_in_its_own_words_and_must_answer_in_form() -> None:
+    calls: list[Any] = []
+
+    def marks(path: str, body: Any, headers: Any) -> tuple[int, Any]:
+        calls.append((path, body, headers["Authorization"]))
+        words = {"4": '{"result": 3}', "5": '{"result": 9}', "6": "six"}
+        return chosen(words[body["messages"][0]["content"][-1]])
+
+    with answering(marks) as url:
+        assert openai(url)(samples("4", "5", "6")) == [3.0, 4.0, 0.0]
+    path, body, key = next(call for call in calls if call[1]["messages"][0]["content"] == "4: 4")
+    assert (path, key, body["model"]) == ("/v1/chat/completions", "Bearer k", "outcrop.a")
+    assert (body["temperature"], body["max_completion_tokens"]) == (0, 9)
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["result"] == {"type": "number", "minimum": 0, "maximum": 4}
+
+
+def test_openais_checks_ask_nobody() -> None:
+    check = {"type": "string_check", "operation": "eq", "input": "{{sample.output_text}}", "reference": "4"}
+    assert grader({"openai": check})(samples("4", "5")) == [1.0, 0.0]

@@ -14,7 +14,7 @@ from tests.live import Live, running
 from tests.training import workers
 
 openai = pytest.importorskip("openai", reason="pip install openai")
-pytestmark = [*workers.MARKS, pytest.mark.slow, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]
+pytestmark = [workers.MARKS[1], pytest.mark.slow, pytest.mark.timeout(7200)]
 
 PEBBLE = "outcrop.pebble-v1"
 CODES = {
@@ -38,7 +38,7 @@ def requests(count: int, seed: int, beside: frozenset[str] = frozenset()) -> lis
     return [*found.items()]
 
 
-LEARNT = requests(72, 1)
+LEARNT = requests(64, 1)
 HELD = requests(24, 2, frozenset(text for text, _ in LEARNT))
 
 
@@ -76,7 +76,7 @@ def test_a_file_becomes_a_model_that_has_learnt(client: Any, live: Live) -> None
     """The control is the base model, asked the same held-out requests."""
     train = client.files.create(file=("train.jsonl", lines(LEARNT)), purpose="fine-tune")
     valid = client.files.create(file=("valid.jsonl", lines(HELD[:6])), purpose="fine-tune")
-    h = {"n_epochs": 5, "batch_size": 8, "learning_rate_multiplier": 2}
+    h = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 3}
     job = client.fine_tuning.jobs.create(
         model=PEBBLE, training_file=train.id, validation_file=valid.id, suffix="desk", seed=1,
         method={"type": "supervised", "supervised": {"hyperparameters": h}},
@@ -91,12 +91,12 @@ def test_a_file_becomes_a_model_that_has_learnt(client: Any, live: Live) -> None
     assert after > 0.7
     events = list(client.fine_tuning.jobs.list_events(job.id, limit=20))
     steps = [event.data for event in events if event.type == "metrics" and "train_loss" in event.data]
-    assert [data["step"] for data in steps] == [*range(45, 0, -1)]
+    assert [data["step"] for data in steps] == [*range(32, 0, -1)]
     assert steps[0]["train_loss"] < steps[-1]["train_loss"] / 4
     [checkpoint] = client.fine_tuning.jobs.checkpoints.list(job.id)
     assert checkpoint.metrics.full_valid_loss < 0.5
     table = client.files.content(job.result_files[0]).text.splitlines()
-    assert len(table) == 46
+    assert len(table) == 33
     assert job.trained_tokens > 1000
     said = client.responses.create(model=job.fine_tuned_model, input=HELD[0][0], temperature=0)
     assert HELD[0][1] in said.output_text

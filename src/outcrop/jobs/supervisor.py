@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, hyperparameters
+from .. import __version__
 from ..config import Settings
 from ..errors import ConflictException, ServiceError
 from ..keys import Keys
@@ -25,10 +25,11 @@ from ..names import arn
 from ..store.files import words
 from ..store.objects import Objects
 from ..store.resources import Resource, Resources
-from . import CUSTOM_MODEL, JOB, distillation, graders, logged_prompts, prechecking, state
+from . import CUSTOM_MODEL, JOB, state
 from .data import DataError
 from .distillation import Ask
 from .folder import JobFolder
+from .preparing import Preparing
 from .process import Worker
 
 COMMAND = (sys.executable, "-m", "outcrop.training.worker")
@@ -70,8 +71,7 @@ class Jobs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
         self._stopping: set[asyncio.Task[None]] = set()
-        self.ask: Ask | None = None
-        self.keys: Keys | None = None
+        self._preparing = Preparing(settings, resources, objects)
         self.deliver: Deliver | None = None
         self.serve: Serve | None = None
 
@@ -84,7 +84,8 @@ class Jobs:
     ) -> None:
         """Take up unfinished jobs, the oldest first. `ask` answers for teachers, `keys` lets judges be asked; `deliver`
         and `serve` are for jobs with a fineTunedModel."""
-        self.ask, self.keys, self.deliver, self.serve = ask, keys, deliver, serve
+        self._preparing.ask, self._preparing.keys = ask, keys
+        self.deliver, self.serve = deliver, serve
         for job in reversed(await self._resources.list(JOB)):
             if job.body["status"] in state.UNFINISHED and not state.rests(job.body):
                 self.submit(job.id)
@@ -166,7 +167,7 @@ class Jobs:
         """Look at the data before the job's turn comes, where its record names the format."""
         job = await self._resources.get(JOB, id)
         if "format" in job.body and "checked" not in job.body and job.body["status"] != "Stopping":
-            await prechecking.check(self._objects, job, self.folder(id))
+            await self._preparing.check(job, self.folder(id))
             await self._resources.insist(JOB, id, state.checked)
 
     async def _carry_out(self, id: str) -> None:
@@ -174,7 +175,7 @@ class Jobs:
         if folder.result() is None:
             if await self._is_leaving(id):
                 raise JobStopped
-            await self._prepare(job, folder)
+            await self._preparing.prepare(job, folder)
             await self._work(id, folder)
         await self._finish(job, folder)
 
@@ -184,64 +185,9 @@ class Jobs:
             await self._end(id, "Stopped")
 
     async def _end(self, id: str, status: str, **members: Any) -> None:
-        if self.keys:
-            await graders.forget(self.keys, id)
+        await self._preparing.forget(id)
         await self._resources.insist(JOB, id, state.ended(status, **members))
         log.info("job %s: %s %s", id, status, members.get("failureMessage", ""))
-
-    # before: data ------------------------------------------------------------------------------------------------
-
-    async def _prepare(self, job: Resource, folder: JobFolder) -> None:
-        """Bring the data and write job.json, last, so that it speaks of files that are here."""
-        if (folder.path / "job.json").exists():
-            return
-        folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if job.body["customizationType"] == "DISTILLATION":
-            await self._teach(job, folder)
-        files = prechecking.sources(job.body)
-        for _, name, url in files:
-            await prechecking.fetched(self._objects, url, folder.path / name)
-        folder.write(await self._order(job, [name for part, name, _ in files if part == "validation"]))
-
-    async def _teach(self, job: Resource, folder: JobFolder) -> None:
-        """Have the teacher answer a distillation's prompts; what an earlier server brought is here still."""
-        if self.ask is None:
-            raise JobFailed("There is nobody to answer for the teacher.")
-        await self._resources.change(JOB, job.id, state.phase("data_processing", "InProgress"))
-        source, prompts = job.body["trainingDataConfig"], folder.path / distillation.PROMPTS
-        if "invocationLogsConfig" in source and not prompts.exists():
-            config = source["invocationLogsConfig"]
-            await logged_prompts.collect(self._objects, config, job.body["teacher"], prompts)
-        elif not prompts.exists():
-            await self._objects.fetch(source["s3Uri"], prompts)
-        await distillation.teach(folder.path, job.body["teacher"], _inference(job.body), self.ask)
-
-    async def _order(self, job: Resource, validation: list[str]) -> dict[str, Any]:
-        """job.json."""
-        body = job.body
-        return {
-            "id": job.id,
-            "arn": body["jobArn"],
-            "method": body["customizationType"],
-            "format": body.get("format", body["customizationType"]),
-            "base": body["base"],
-            "train": "train.jsonl",
-            "validation": validation,
-            "hyperparameters": hyperparameters.given(body),
-            "grader": await self._grader(job),
-            "niceness": self._settings.training_niceness,
-        }
-
-    async def _grader(self, job: Resource) -> dict[str, Any] | None:
-        """What grades a reinforcement job's answers."""
-        config = job.body.get("customizationConfig", {}).get("rftConfig")
-        if "grader" in job.body:
-            entry = {"openai": job.body["grader"]}
-        elif config:
-            entry = graders.find(self._settings.home, config["graderConfig"]["lambdaGrader"]["lambdaArn"])
-        else:
-            return None
-        return await graders.with_service(entry, self._settings, self.keys, job.id)
 
     # meanwhile: the worker ---------------------------------------------------------------------------------------
 
@@ -344,14 +290,6 @@ INHERITED = (
     "validationDataConfig", "outputDataConfig", "customizationConfig", "customModelTags", "fineTunedModel",
 )  # fmt: skip
 """What a custom model's record takes over from the job that made it."""
-
-
-def _inference(body: dict[str, Any]) -> dict[str, Any]:
-    """How a teacher answers: Converse's inferenceConfig."""
-    h = hyperparameters.read("DISTILLATION", hyperparameters.given(body))
-    teacher = body["customizationConfig"]["distillationConfig"]["teacherModelConfig"]
-    length = teacher.get("maxResponseLengthForInference")
-    return {"temperature": h["temperature"], **({"maxTokens": length} if length else {})}
 
 
 def _move(source: Path, target: Path) -> None:

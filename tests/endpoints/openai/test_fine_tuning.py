@@ -13,6 +13,7 @@ import pytest
 
 from outcrop.custom import DEPLOYMENT, Deployments
 from outcrop.jobs import CUSTOM_MODEL, JOB
+from outcrop.jobs.preparing import Preparing
 from outcrop.jobs.supervisor import Jobs
 from tests.api.customs import BASE, add_custom, say
 from tests.endpoints.openai.conftest import refused
@@ -27,14 +28,6 @@ async def at(tmp_path: Path) -> AsyncIterator[Tuning]:
         yield tuning
 
 
-class Killed(BaseException):
-    """The server dies here: nothing of it runs any more."""
-
-
-async def killed(*_: Any) -> Any:
-    await asyncio.sleep(3600)  # until the server's end, which leaves the job where it is
-
-
 # kills and restarts ----------------------------------------------------------------------------------------------
 
 
@@ -42,7 +35,7 @@ async def killed(*_: Any) -> Any:
     ("owner", "step"),
     [
         (Jobs, "_check"),
-        (Jobs, "_prepare"),
+        (Preparing, "prepare"),
         (Jobs, "_keep"),
         (Deployments, "_deployed"),
         (Deployments, "_bring_up"),
@@ -57,7 +50,7 @@ async def test_a_server_that_ends_at_any_step_loses_nothing(
 
     async def stays(*_: Any, **__: Any) -> Any:
         reached.set()
-        await killed()
+        await asyncio.sleep(3600)  # until the server's end
 
     async with opened(tmp_path) as first:
         with monkeypatch.context() as patch:
@@ -471,7 +464,7 @@ async def test_the_openai_package_from_a_file_to_an_answer(at: Tuning) -> None:
     """The SDK, unmodified; what it is given is of the shapes that its own types demand."""
     openai = pytest.importorskip("openai", reason="pip install openai")
     httpx = pytest.importorskip("httpx2")
-    types = openai.types.fine_tuning
+    types = pytest.importorskip("openai.types.fine_tuning")
     web = httpx.AsyncClient(transport=httpx.ASGITransport(app=at.client.app))
     async with openai.AsyncOpenAI(base_url="http://test/v1", api_key="any", http_client=web, max_retries=0) as sdk:
         jobs = sdk.fine_tuning.jobs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -23,9 +24,13 @@ KEYS = [
     *("messages", "model", "n", "stream", "stream_options", "tools", "tool_choice", "response_format", "stop", "seed"),
     *("prompt", "echo", "logprobs", "input", "instructions", "previous_response_id", "background", "store", "text"),
     *("reasoning", "include", "truncation", "metadata", "encoding_format", "dimensions", "logit_bias", "max_tokens"),
+    *("training_file", "validation_file", "method", "hyperparameters", "suffix", "integrations"),
 ]
 BODY = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4)
-PATHS = ("/chat/completions", "/completions", "/responses", "/responses/input_tokens", "/embeddings", "/files")
+PATHS = (
+    *("/chat/completions", "/completions", "/responses", "/responses/input_tokens", "/embeddings", "/files"),
+    "/fine_tuning/jobs",
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -38,11 +43,13 @@ async def check(home: Path, path: str, body: dict[str, Any]) -> None:
     records = await Records.open(f"sqlite+aiosqlite:///{home / 'outcrop.db'}")
     async with StubEngine() as stub:
         house = House(stub, records, home)
-        given = {"model": MODEL.id, "messages": HELLO, "input": "hi", "prompt": "a"}
+        house.services.jobs = SimpleNamespace(creating=asyncio.Lock())
+        given = {"model": MODEL.id, "messages": HELLO, "input": "hi", "prompt": "a", "training_file": "file-none"}
         wanted = {
             "/chat/completions": ("messages",),
             "/completions": ("prompt",),
             "/files": (),
+            "/fine_tuning/jobs": ("training_file",),
         }.get(path, ("input",))
         told = {"model": MODEL.id} | {key: given[key] for key in wanted} | body
         answer = await house.client("POST", f"/v1{path}", json.dumps(told).encode())
