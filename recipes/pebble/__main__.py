@@ -33,8 +33,7 @@ class Build:
 
     work: Path = ROOT / ".pebble" / "build"
     minutes: float = 90.0  # training time; lessons, preference tuning and scorecard take twenty more
-    tokens: float = 30e6  # lessons written ahead; training starts over on them when it has time for more
-    first: float = 1e6  # of those, how many in the first lesson
+    tokens: float = 20e6  # lessons written ahead; training starts over on them when it has time for more
     shard: float = 5e5
     processes: int = 2
     items: int = 200
@@ -52,12 +51,20 @@ class Build:
     def schedule(self) -> dict:
         """What ``outcrop.training.pretrain`` is told of length, rate and speed."""
         if self.smoke:
-            return {"tokens": 2e5, "log_steps": 5}
-        return {"tokens": 1e9, "minutes": self.minutes, "decay": 0.85, "matrix_lr": 0.02, "compile": True}
+            return {"tokens": 2e5, "copying": True, "log_steps": 5}
+        return {
+            "tokens": 1e9,
+            "minutes": self.minutes,
+            "decay": 0.85,
+            "matrix_lr": 0.02,
+            "warmup_steps": 100,
+            "copying": True,
+            "compile": True,
+        }
 
     @property
     def preference(self) -> preference.Settings:
-        return preference.Settings(questions=2, minutes=0.05) if self.smoke else preference.Settings()
+        return preference.Settings(questions=1, minutes=0.05) if self.smoke else preference.Settings()
 
     @property
     def tokenizer(self) -> Path:
@@ -71,7 +78,7 @@ class Build:
 def make_tokenizer(build: Build) -> None:
     """4,096 tokens learnt from the lessons and, where they are at hand, human texts."""
     if not build.tokenizer.exists():
-        texts = list(data.texts("main", 1, 600 if build.smoke else 9000))
+        texts = list(data.texts(1, 600 if build.smoke else 9000))
         texts += [record["question"] + "\n" + record["answer"] for record in shared.stories_of_numbers()]
         texts += ["\n".join(turn[1] for turn in turns) for turns in shared.dialogues()]
         texts += shared.harmful() + shared.beyond()
@@ -80,24 +87,20 @@ def make_tokenizer(build: Build) -> None:
 
 
 def write_lessons(build: Build) -> Path:
-    """Shards in the order they are taught: the first lesson, then the mixture of all; a core each."""
+    """Shards of lessons, each a function of its number; a core each."""
     folder = build.work / "lessons"
     done = folder / "complete"
     if not done.exists():
-        first = max(1, round(build.first / build.shard))
-        seeds = range(max(first + 1, round(build.tokens / build.shard)))
         with get_context("spawn").Pool(build.processes) as pool:
-            jobs = [("first" if seed < first else "main", seed, int(build.shard), folder) for seed in seeds]
-            for told in pool.imap(partial(_write_shard, build.tokenizer, build.step), jobs):
+            one = partial(_write_shard, build.tokenizer, folder, int(build.shard), build.step)
+            for told in pool.imap(one, range(max(2, round(build.tokens / build.shard)))):
                 print(told, flush=True)
         done.touch()
     return folder
 
 
-def _write_shard(known: Path, step: int, job: tuple[str, int, int, Path]) -> str:
-    lesson, seed, tokens, folder = job
-    written = data.build(Tokenizer.from_file(str(known)), lesson, seed, tokens, folder, step)
-    return f"lesson {seed} ({lesson}): {written} tokens"
+def _write_shard(known: Path, folder: Path, tokens: int, step: int, seed: int) -> str:
+    return f"lessons {seed}: {data.build(Tokenizer.from_file(str(known)), seed, tokens, folder, step)} tokens"
 
 
 def train(build: Build, lessons: Path) -> Path:
@@ -139,7 +142,7 @@ def prefer(build: Build, model: Path) -> Path:
     if not (tuned / "config.json").exists():
         preference.folder(model, before, tuned, build.preference)
     after = export.gguf(tuned, build.work / "preferred.gguf")
-    scores = {gguf: in_lessons.score(gguf, 2 if build.smoke else 30) for gguf in (before, after)}
+    scores = {gguf: in_lessons.score(gguf, 1 if build.smoke else 20) for gguf in (before, after)}
     print(
         f"lessons answered right: {scores[before]:.1f} % before preference tuning, {scores[after]:.1f} % after",
         flush=True,
@@ -177,9 +180,7 @@ def main(argv: list[str] | None = None) -> None:
     given = vars(parser.parse_args(argv))
     ship = given.pop("ship")
     small = (
-        {"work": ROOT / ".pebble" / "smoke", "tokens": 1.6e5, "first": 4e4, "shard": 4e4, "processes": 1}
-        if given["smoke"]
-        else {}
+        {"work": ROOT / ".pebble" / "smoke", "tokens": 1.6e5, "shard": 4e4, "processes": 1} if given["smoke"] else {}
     )
     build = Build(**{**small, **{k: v for k, v in given.items() if v is not None}})
     make_tokenizer(build)

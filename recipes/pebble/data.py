@@ -1,7 +1,7 @@
 # ruff: noqa: E501
-"""Lessons: which tasks are taught when, mixed by tokens (not by documents), and packed into shards.
+"""Lessons: which tasks are taught, mixed by tokens (not by documents), and packed into shards.
 
-Knows nothing of what a task says. A shard is a pure function of its lesson and its number.
+Knows nothing of what a task says. A shard is a pure function of its number.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def spans(rng: Random, task: Task) -> list[Span]:
     return render(made) if isinstance(made, Chat) else made
 
 
-def texts(lesson: str, seed: int, count: int) -> Iterator[str]:
+def texts(seed: int, count: int) -> Iterator[str]:
     """Whole documents as text, for the tokenizer and for looking at."""
-    rng = Random(f"{lesson}-{seed}")
-    tasks = {task: share for task, share in LESSONS[lesson].items() if task is not babble}
+    rng = Random(f"main-{seed}")
+    tasks = {task: share for task, share in MAIN.items() if task is not babble}
     for task in rng.choices(list(tasks), list(tasks.values()), k=count):
         yield "".join(text for text, _ in spans(rng, task))
 
@@ -80,31 +80,24 @@ def encode(tokenizer: Tokenizer, parts: list[Span]) -> Document:
     return made.ids, weights[owner].tolist()
 
 
-FIRST: dict[Task, float] = {
-    babble: 8, copying.page: 3, copying.repeat: 1, copying.look_up: 0.5, copying.many_look_ups: 2, copying.sources: 1, copying.cases: 1, copying.change: 1, sums.drill: 1, memory.from_system: 1, tools.call: 1,
-}  # fmt: skip
-LESSONS = {"first": FIRST, "main": MAIN}
-
-
-def documents(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int) -> Iterator[Document]:
+def documents(tokenizer: Tokenizer, seed: int, tokens: int) -> Iterator[Document]:
     """Documents until about ``tokens`` tokens: always of the task furthest below its share."""
-    rng, tasks = Random(f"{lesson}-{seed}"), LESSONS[lesson]
-    spent = dict.fromkeys(tasks, 0.0)
+    rng, spent = Random(f"main-{seed}"), dict.fromkeys(MAIN, 0.0)
     total = 0
     while total < tokens:
         task = min(spent, key=spent.__getitem__)
         document = babble(rng, tokenizer.get_vocab_size()) if task is babble else encode(tokenizer, spans(rng, task))
-        spent[task] += len(document[0]) / tasks[task]
+        spent[task] += len(document[0]) / MAIN[task]
         total += len(document[0])
         yield document
 
 
-def build(tokenizer: Tokenizer, lesson: str, seed: int, tokens: int, folder: Path, step: int = STEP) -> int:
-    """Write shard ``seed`` of a lesson, a file a step, all of one row length; returns the tokens in it.
+def build(tokenizer: Tokenizer, seed: int, tokens: int, folder: Path, step: int = STEP) -> int:
+    """Write shard ``seed``, a file a step, all of one row length; returns the tokens in it.
 
     Rows that fill no whole step are left out, one step a length at the most.
     """
-    made = list(documents(tokenizer, lesson, seed, tokens))
+    made = list(documents(tokenizer, seed, tokens))
     rng = np.random.default_rng(seed)
     for length, rows in fit(made, LENGTHS).items():
         whole = shard(rows, length)

@@ -36,7 +36,7 @@ def shared(documents: int = 6000, seed: int = 77) -> dict[str, Counter]:
     """Shared runs by row, with how many of the documents hold each."""
     wanted = asked()
     counts: dict[str, Counter] = {row: Counter() for row in wanted}
-    for text in data.texts("main", seed, documents):
+    for text in data.texts(seed, documents):
         here = runs(text)
         for row, its in wanted.items():
             counts[row].update(here & its)

@@ -35,7 +35,7 @@ Pair = tuple[str, str, str]  # prompt, right reply, the model's own
 class Settings:
     """How strongly and how long."""
 
-    questions: int = 40  # a task, asked at temperature 0 and once more at ``warmth``
+    questions: int = 20  # a task, asked at temperature 0 and once more at ``warmth``
     warmth: float = 0.7
     minutes: float = 5.0
     pairs_a_step: int = 8

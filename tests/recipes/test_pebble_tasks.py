@@ -34,8 +34,8 @@ def test_a_task_leaves_no_slot_or_choice_open_and_teaches_something(task):
 
 
 def test_the_same_seed_gives_the_same_lesson():
-    assert list(data.texts("main", 3, 20)) == list(data.texts("main", 3, 20))
-    assert list(data.texts("main", 3, 20)) != list(data.texts("main", 4, 20))
+    assert list(data.texts(3, 20)) == list(data.texts(3, 20))
+    assert list(data.texts(3, 20)) != list(data.texts(4, 20))
 
 
 def test_no_held_out_word_is_ever_drawn():
@@ -58,7 +58,7 @@ def test_no_held_out_word_is_ever_drawn():
 def test_no_scorecard_prompt_or_tool_is_taught():
     prompts = {t for row in questions.ROWS for item in questions.draw(row, 20) for t in _said(item)}
     names = {tool[0] for tool in TESTED}
-    for text in data.texts("main", 11, 1500):
+    for text in data.texts(11, 1500):
         assert not prompts & set(re.split(r"<\|im_(?:start|end)\|>", text))
         assert not names & set(re.findall(r"\w+", text))
 

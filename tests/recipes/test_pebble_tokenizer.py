@@ -13,7 +13,7 @@ from recipes.pebble import data, lexicon, tokenizer
 
 @pytest.fixture(scope="module")
 def known():
-    return tokenizer.train(list(data.texts("main", 1, 400)), 1200, 200)
+    return tokenizer.train(list(data.texts(1, 400)), 1200, 200)
 
 
 def test_any_text_comes_back(known):
@@ -22,7 +22,7 @@ def test_any_text_comes_back(known):
         "",
         "naïve 東京 🙂 שלום\n\ttabs",
         *(lexicon.unicode_text(rng) for _ in range(100)),
-        *data.texts("main", 2, 50),
+        *data.texts(2, 50),
     ]:
         assert known.decode(known.encode(text).ids, skip_special_tokens=False) == text
 
@@ -61,7 +61,7 @@ def test_llama_cpp_makes_the_same_tokens(tmp_path):
     from outcrop.training import hub_folder
     from outcrop.training.network import Shape, Transformer
 
-    trained = tokenizer.train(list(data.texts("main", 1, 400)), 1024, 150)
+    trained = tokenizer.train(list(data.texts(1, 400)), 1024, 150)
     shape = Shape(
         vocab_size=1024,
         hidden_size=32,
@@ -76,7 +76,7 @@ def test_llama_cpp_makes_the_same_tokens(tmp_path):
     tokenizer.save(trained, tmp_path / "model")
     rng = Random(1)
     texts = [
-        *data.texts("main", 5, 100),
+        *data.texts(5, 100),
         *("".join(rng.choice(" \n\t.a1\"Zé東🙂_'") for _ in range(60)) for _ in range(200)),
     ]
     with served(export.gguf(tmp_path / "model", tmp_path / "m.gguf")) as url:

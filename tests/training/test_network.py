@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from outcrop.training.network import Shape, Transformer, deepened, document_mask  # noqa: E402
+from outcrop.training.network import Shape, Transformer, copying_start, deepened, document_mask  # noqa: E402
 
 TINY = Shape(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
              head_dim=16, intermediate_size=64, max_position_embeddings=32)  # fmt: skip
@@ -94,3 +94,22 @@ def test_more_layers_change_nothing_until_they_learn():
     assert grown.shape.num_hidden_layers == 5
     with torch.no_grad():
         torch.testing.assert_close(grown(ids), model(ids))
+
+
+@pytest.mark.parametrize("heads, groups", [(4, 2), (2, 2), (2, 1)])
+def test_weights_that_can_copy_say_random_tokens_again_before_any_training(heads, groups):
+    torch.manual_seed(0)
+    shape = Shape(
+        vocab_size=1000,
+        hidden_size=128,
+        num_hidden_layers=3,
+        num_attention_heads=heads,
+        num_key_value_heads=groups,
+        intermediate_size=64,
+    )
+    model = Transformer(shape)
+    copying_start(model)
+    phrase = torch.randperm(1000)[:40]
+    with torch.no_grad():
+        said = model(torch.cat((phrase, phrase))[None])[0, 40:-1].argmax(-1)
+    assert (said == phrase[1:]).float().mean() > 0.7

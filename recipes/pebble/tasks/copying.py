@@ -1,5 +1,5 @@
 # ruff: noqa: E501, SIM905
-"""The first lesson: copy what stands in the context, and find it by its key. Everything is random, so nothing else can lower the loss."""
+"""Copy what stands in the context, and find it by its key. Everything is random, so nothing else can lower the loss."""
 
 from __future__ import annotations
 
@@ -36,29 +36,6 @@ def repeat(rng: Random) -> Chat:
     return Chat([user(ask(rng, rng.choice(REPEAT).strip(), x=x, q=quote(rng))), pebble(x)])
 
 
-def look_up(rng: Random) -> Chat:
-    """Keys and values in one of several layouts; the value of one key is asked for, or a key that is not there."""
-    count = rng.randint(2, 9)
-    pairs = list(
-        {(lex.noun(rng) if rng.random() < 0.5 else lex.code(rng)): lex.anything(rng) for _ in range(count)}.items()
-    )
-    joint = rng.choice([": ", " = ", " -> ", " is ", " is the ", "; "])
-    between = rng.choice(["\n", "\n", ", ", "; ", ". "])
-    table = compact(dict(pairs)) if rng.random() < 0.25 else between.join(k + joint + v for k, v in pairs)
-    key, value = rng.choice(pairs)
-    if rng.random() < 0.12:
-        key, value = lex.noun(rng) + lex.noun(rng), "It is not in the list."
-    question = ask(
-        rng,
-        "[what is {k}|{k}|what does {k} [stand for|mean|equal|have]|which [value|entry] [belongs to|goes with] {k}|look up {k}|find {k}|the value of {k}][?|]",
-        k=key,
-    )
-    text = f"{table}\n{question}" if rng.random() < 0.5 else f"{question}\n{table}"
-    if rng.random() < 0.3:
-        return Chat([Message("system", table), user(question), pebble(value)])
-    return Chat([user(text), pebble(value)])
-
-
 def many_look_ups(rng: Random) -> Chat:
     """One table, several questions over turns: dense practice."""
     pairs = list(
@@ -71,28 +48,6 @@ def many_look_ups(rng: Random) -> Chat:
     for key, value in rng.sample(pairs, len(pairs)):
         messages += [user(ask(rng, "[what is {k}|{k}|and {k}|look up {k}|find {k}][?|]", k=key)), pebble(value)]
     return Chat(messages)
-
-
-def change(rng: Random) -> Chat:
-    """Copy with a change of case, order or frame."""
-    items = [lex.anything(rng) if rng.random() < 0.5 else lex.noun(rng) for _ in range(rng.randint(2, 5))]
-    text = ", ".join(items)
-    verb, done = rng.choice([
-        ("in upper case|in capitals|in uppercase|in all caps", text.upper()), ("in lower case|in lowercase|in small letters", text.lower()),
-        ("in reverse order|backwards, item by item|from last to first", ", ".join(reversed(items))),
-        ("one per line|each on its own line|line by line", "\n".join(items)), ("as a numbered list|numbered", "\n".join(f"{i}. {x}" for i, x in enumerate(items, 1))),
-        ("as a bullet list|with bullets|as bullet points", "\n".join(f"- {x}" for x in items)), ("as a JSON array|as a JSON list|in a JSON array", compact(items)),
-        ("separated by semicolons|with semicolons", "; ".join(items)), ("in quotes|each in double quotes", ", ".join(f'"{x}"' for x in items)),
-    ])  # fmt: skip
-    how = choose(rng, f"[{verb}]")
-    return Chat(
-        [
-            user(
-                ask(rng, "[write|list|give me|show|put|print] [this|these|the following] {how}: {x}", how=how, x=text)
-            ),
-            pebble(done),
-        ]
-    )
 
 
 def page(rng: Random) -> Chat:

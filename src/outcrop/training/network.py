@@ -185,6 +185,58 @@ def _initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=module.embedding_dim**-0.5)
 
 
+@torch.no_grad()
+def copying_start(model: Transformer, sharpness: float = 3.0, written: float = 0.1, copied: float = 0.6) -> None:
+    """Set new weights such that the first two layers already copy: what stood after the present token is said again.
+
+    The circuit that training finds late and all at once (Olsson et al. 2022, induction heads), written down: tokens are
+    drawn in one half of the width; the first layer looks one position back by rotary phase alone and writes that token
+    into the other half; the second looks for places where it equals the present token and adds what stands there.
+    Everything stays trainable.
+    """
+    shape = model.shape
+    half, head, groups = shape.hidden_size // 2, shape.head_dim, shape.num_key_value_heads
+    heads = shape.num_attention_heads // groups
+    tokens = model.model.embed_tokens.weight
+    nn.init.normal_(tokens[:, 1:half], std=(half - 1) ** -0.5)
+    nn.init.normal_(tokens[:, half:], std=0.02)
+    tokens[:, 0] = 0.5  # alike in every token, so that a query can be the same everywhere
+    first, second = (layer.self_attn for layer in model.model.layers[:2])
+    for attention in (first, second):
+        for matrix in (attention.q_proj.weight, attention.k_proj.weight):
+            nn.init.normal_(matrix, std=0.01)
+        for norm in (attention.q_norm, attention.k_norm):
+            nn.init.constant_(norm.weight, sharpness)
+    here, before = _one_back(shape)
+    first.q_proj.weight[:, 0] = here.repeat(shape.num_attention_heads)
+    first.k_proj.weight[:, 0] = before.repeat(groups)
+    slow = torch.arange(head).view(2, 2, -1)[:, 1].flatten()  # the pairs that hardly turn within some hundred positions
+    for group in range(groups):
+        mine = torch.arange(
+            group * head, min(half, (group + 1) * head)
+        )  # the part of the width that this group carries
+        rows = group * head + torch.arange(len(mine))
+        for attention in (first, second):
+            attention.v_proj.weight[rows] = torch.eye(shape.hidden_size)[mine]
+            attention.v_proj.weight[:, 0] = 0
+        columns = group * heads * head + torch.arange(len(mine))  # of the group's first head
+        first.o_proj.weight[half + mine, columns] = written
+        second.o_proj.weight[mine, columns] = copied
+        sign = torch.randn(len(slow), half) * half**-0.5
+        sign[:, 0] = 0
+        for one in range(heads):
+            second.q_proj.weight[(group * heads + one) * head + slow, :half] = sign
+        second.k_proj.weight[group * head + slow, half : 2 * half] = sign
+
+
+def _one_back(shape: Shape) -> tuple[Tensor, Tensor]:
+    """A query and a key, the same at every position, that agree most where the key stands one position earlier."""
+    cos, sin = (table[1, : shape.head_dim // 2] for table in rotary(2, shape.head_dim, shape.rope_theta))
+    strength = torch.zeros(shape.head_dim // 2)
+    strength[:5] = torch.tensor([0.35, 0.25, 0.2, 0.1, 0.1]).sqrt()  # of the fastest pairs
+    return torch.cat((strength, torch.zeros_like(strength))), torch.cat((strength * cos, strength * sin))
+
+
 def document_mask(documents: Tensor) -> Tensor:
     """Causal attention inside each packed document: [batch, 1, length, length] bool from ids [batch, length]."""
     length = documents.shape[1]

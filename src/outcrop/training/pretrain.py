@@ -26,7 +26,7 @@ import torch.distributed as dist
 
 from outcrop.training import hub_folder, packing
 from outcrop.training.muon import optimisers
-from outcrop.training.network import Shape, Transformer, deepened, document_mask
+from outcrop.training.network import Shape, Transformer, copying_start, deepened, document_mask
 
 
 @dataclass
@@ -38,6 +38,7 @@ class Settings:
     depth: int = 6  # layers; the one dial for size (network.Shape.of_depth)
     shape: str = ""  # a config.json that fixes every number instead
     start_from: str = ""  # a model folder to go on from, in place of random weights; a larger depth adds layers to it
+    copying: bool = False  # begin with weights that can copy (network.copying_start) in place of random ones
     row_tokens: int = 512  # length of a packed row, for raw text
     tokens: float = 1e7  # where the schedule ends, whichever of the two comes first
     minutes: float = 0.0  # training time over all resumptions; 0 means no limit
@@ -192,7 +193,10 @@ class Job:
             found = hub_folder.load(Path(self.settings.start_from))
             more = self.settings.depth > found.shape.num_hidden_layers and not self.settings.shape
             return deepened(found, self.settings.depth) if more else found
-        return Transformer(_shape(self.settings))
+        made = Transformer(_shape(self.settings))
+        if self.settings.copying:
+            copying_start(made)
+        return made
 
     @property
     def _checkpoint(self) -> Path:
