@@ -75,7 +75,7 @@ $(VENV)-langchain/.done: tests/langchain/requirements.txt
 test-langchain: $(VENV)/.embeddings $(VENV)-langchain/.done   ## LangChain's standard chat-model tests against Pebble: passes and misses
 	$(VENV)-langchain/bin/python -m pytest -c tests/langchain/pytest.ini tests/langchain
 
-test-train: $(VENV)/.train   ## what needs torch: training and the recipes
+test-train: $(VENV)/.train $(VENV)-clients/newest/.done   ## what needs torch: training and the recipes
 	$(RUN) -m pytest -q -m "not slow and not gpu" tests/training tests/recipes
 
 lint: $(VENV)/.test    ## ruff and pyright
