@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from outcrop.turn import Blocks, Delta, gather, gathered
+from outcrop.turn import Blocks, Delta, gather
 
 END: list[Delta] = [
     {"messageStop": {"stopReason": "end_turn"}},
@@ -122,25 +122,3 @@ async def test_log_probabilities_and_counts_reach_the_reply():
     finally:
         del END[1]["metadata"]["details"]
     assert (reply["fields"], reply.get("details")) == ({"logprobs": told}, {"cachedTokens": 3})
-
-
-@pytest.mark.parametrize(
-    "deltas",
-    [
-        [],
-        [piece(0, text="a"), piece(0, text="b"), tool(1), tool(2), piece(2, toolUse={"input": '{"x": '})],
-        [piece(0, reasoningContent={"text": "hm"}), piece(0, reasoningContent={"signature": "s"}), piece(1, text="a")],
-        [
-            {"contentBlockDelta": {"delta": {"text": "a"}, "contentBlockIndex": 0, "logprobs": [{"token": "a"}]}},
-            {"contentBlockDelta": {"delta": {"text": "b"}, "contentBlockIndex": 0, "logprobs": [{"token": "b"}]}},
-            {"contentBlockDelta": {"delta": {"text": "c"}, "contentBlockIndex": 1, "logprobs": [{"token": "c"}]}},
-        ],
-    ],
-)
-async def test_the_shortest_stream_says_the_same(deltas):
-    whole = await gathered(stream(*deltas))
-    short = [delta for delta in whole.deltas() if "contentBlockStop" not in delta]
-    indices = [delta["contentBlockDelta"]["contentBlockIndex"] for delta in short if "contentBlockDelta" in delta]
-    assert indices == sorted(set(indices))
-    assert await gather(stream(*short[1:-2])) == whole.reply()
-    assert short[-2:] == END

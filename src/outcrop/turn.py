@@ -6,7 +6,7 @@ or from `Delta`s; an engine takes a `Turn` and yields `Delta`s.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, NotRequired, TypedDict
 
@@ -99,7 +99,7 @@ async def gathered(deltas: AsyncGenerator[Delta, None]) -> Gathered:
 
 
 class Gathered:
-    """An answer while its deltas come in: one reply, or the shortest stream of it."""
+    """An answer while its deltas come in."""
 
     def __init__(self) -> None:
         self.pieces: dict[int, Piece] = {}
@@ -139,19 +139,6 @@ class Gathered:
             "details": self.metadata.get("details", {}),
         }
 
-    def deltas(self) -> Iterator[Delta]:
-        """Each block in one piece."""
-        yield {"messageStart": {"role": "assistant"}}
-        for index, piece in sorted(self.pieces.items()):
-            if piece.tool is not None:
-                yield {"contentBlockStart": {"start": {"toolUse": piece.tool}, "contentBlockIndex": index}}
-            if (delta := piece.delta()) is not None:
-                logprobs = {"logprobs": piece.logprobs} if piece.logprobs else {}
-                yield {"contentBlockDelta": {"delta": delta, "contentBlockIndex": index, **logprobs}}
-            yield {"contentBlockStop": {"contentBlockIndex": index}}
-        yield {"messageStop": self.stop}
-        yield {"metadata": self.metadata}
-
 
 class Piece:
     """One content block while its deltas come in."""
@@ -171,16 +158,6 @@ class Piece:
         else:
             self.reasoning.append(delta["reasoningContent"].get("text", ""))
             self.signature = delta["reasoningContent"].get("signature", self.signature)
-
-    def delta(self) -> dict[str, Any] | None:
-        """All that was added, at once; None where nothing was."""
-        if self.reasoning:
-            signed = {} if self.signature is None else {"signature": self.signature}
-            return {"reasoningContent": {"text": "".join(self.reasoning), **signed}}
-        if not self.text:
-            return None
-        text = "".join(self.text)
-        return {"text": text} if self.tool is None else {"toolUse": {"input": text}}
 
     def block(self) -> Block:
         text = "".join(self.text)

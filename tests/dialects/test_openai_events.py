@@ -10,7 +10,7 @@ import pytest
 from outcrop.dialects.openai_events import Events, stream, told
 from outcrop.dialects.openai_responses import begun
 from outcrop.errors import ModelStreamErrorException, ServiceError, ThrottlingException, ValidationException
-from outcrop.turn import Delta
+from outcrop.turn import Delta, Gathered
 
 ID = "resp_" + "0" * 32
 USAGE = {"inputTokens": 7, "outputTokens": 2, "totalTokens": 9}
@@ -43,9 +43,19 @@ def call(index: int) -> list[Delta]:
 
 
 def fold(*deltas: Delta, **body: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The events, and the response that they made."""
+    """The events, and the response that they made: the same that is made without them."""
     events = Events(begun({"model": "m", **body}, ID, 5))
-    return [event for delta in deltas for event in events.read(delta)], events.response
+    told = [event for delta in deltas for event in events.read(delta)]
+    if "metadata" in deltas[-1]:
+        whole = Gathered()
+        whole.add(list(deltas))
+        answered = Events(begun({"model": "m", **body}, ID, 5)).answered(whole)
+        assert without_clock(answered) == without_clock(events.response)
+    return told, events.response
+
+
+def without_clock(response: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in response.items() if key != "completed_at"}
 
 
 def kinds(events: list[dict[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ..errors import ModelNotReadyException, ServiceError, ThrottlingException
-from ..turn import Delta
+from ..turn import Delta, Gathered
 from .openai_parts import prompt_tokens, weighed
 
 Event = dict[str, Any]
@@ -89,24 +89,28 @@ class Events:
     def _piece(self, event: dict[str, Any]) -> list[Event]:
         opened: list[Event] = []
         if self.item is None or self.item.block != event["contentBlockIndex"]:
-            opened = self._numbered(self._open(event["contentBlockIndex"], self._new(event["delta"])))
+            opened = self._numbered(self._open(event["contentBlockIndex"], self._new("text" not in event["delta"])))
         assert self.item is not None
         told = self.item.add(event)
         self.sequence = told["sequence_number"] = self.sequence + 1
         return [*opened, told]
 
-    def _new(self, delta: dict[str, Any]) -> Item:
-        if "text" in delta:
+    def _new(self, thought: bool) -> Item:
+        if not thought:
             return Message()
         return Summary() if self.summary else Reasoning()
 
     def _open(self, block: int, item: Item) -> list[Event]:
         events = self._close("completed")
+        self._place(block, item)
+        self.item = item
+        return events + item.opened()
+
+    def _place(self, block: int, item: Item) -> None:
+        """Append an item to the response's output."""
         index = len(self.response["output"])
         item.begin(block, index, f"{item.prefix}_{self.response['id'].removeprefix('resp_')}{index:04x}")
-        self.item = item
         self.response["output"].append(item.value)
-        return events + item.opened()
 
     def _close(self, status: str) -> list[Event]:
         if self.item is None:
@@ -115,17 +119,37 @@ class Events:
         return item.closed(status)
 
     def _stop(self, reason: str) -> list[Event]:
+        return self._close(self._settle(reason))
+
+    def _settle(self, reason: str) -> str:
+        """Say in the response how it ended; returns the status of its last item."""
         incomplete = ENDS.get(reason)
-        broken = incomplete or reason.startswith("malformed")
         self.response["status"] = "incomplete" if incomplete else "completed"
         if incomplete:
             self.response["incomplete_details"] = {"reason": incomplete}
-        return self._close("incomplete" if broken else "completed")
+        return "incomplete" if incomplete or reason.startswith("malformed") else "completed"
 
     def _end(self) -> list[Event]:
+        self._date()
+        return [self._whole(f"response.{self.response['status']}")]
+
+    def _date(self) -> None:
         if self.response["status"] == "completed":
             self.response["completed_at"] = int(time.time())
-        return [self._whole(f"response.{self.response['status']}")]
+
+    def answered(self, answer: Gathered) -> dict[str, Any]:
+        """The response of an answer that is all here: that of its stream's last event, without making any."""
+        pieces = sorted(answer.pieces.items())
+        last = self._settle(answer.stop["stopReason"])
+        for place, (block, piece) in enumerate(pieces, 1):
+            item = Call(piece.tool) if piece.tool is not None else self._new(bool(piece.reasoning))
+            if isinstance(item, Message):
+                item.logprobs = weighed(piece.logprobs)
+            self._place(block, item)
+            item.end("".join(piece.reasoning or piece.text), last if place == len(pieces) else "completed")
+        self.response["usage"] = _usage(answer.metadata["usage"], answer.metadata.get("details", {}))
+        self._date()
+        return self.response
 
     def _whole(self, kind: str) -> Event:
         """An event of the response as it is now. Of its parts only the items still change, by whole members."""
@@ -162,9 +186,17 @@ class Item(ABC):
         return [self._item("response.output_item.added"), *self._begin()]
 
     def closed(self, status: str) -> list[Event]:
-        events = self._finish("".join(self.pieces))
+        whole = "".join(self.pieces)
+        self.end(whole, status)
+        return [*self._finish(whole), self._item("response.output_item.done")]
+
+    def end(self, whole: str, status: str) -> None:
+        self.fill(whole)
         self.value["status"] = status
-        return [*events, self._item("response.output_item.done")]
+
+    @abstractmethod
+    def fill(self, whole: str) -> None:
+        """Put all that was said into the item."""
 
     @abstractmethod
     def add(self, event: dict[str, Any]) -> Event:
@@ -175,7 +207,7 @@ class Item(ABC):
 
     @abstractmethod
     def _finish(self, whole: str) -> list[Event]:
-        """The events that close the item, all of it known."""
+        """The events that close the item, once it is filled."""
 
     def _item(self, kind: str) -> Event:
         return {"type": kind, "output_index": self.place["output_index"], "item": {**self.value}}
@@ -206,8 +238,10 @@ class Message(Item):
         said = {"content_index": 0, "delta": piece, "logprobs": told}
         return {"type": "response.output_text.delta", **self.place, **said}
 
-    def _finish(self, whole: str) -> list[Event]:
+    def fill(self, whole: str) -> None:
         self.value["content"] = [self._part(whole)]
+
+    def _finish(self, whole: str) -> list[Event]:
         return [
             self._at("response.output_text.done", content_index=0, text=whole, logprobs=self.logprobs),
             self._at("response.content_part.done", content_index=0, part=self._part(whole)),
@@ -233,8 +267,10 @@ class Reasoning(Item):
         self.pieces.append(piece)
         return self._at("response.reasoning_text.delta", content_index=0, delta=piece)
 
-    def _finish(self, whole: str) -> list[Event]:
+    def fill(self, whole: str) -> None:
         self.value["content"] = [self._part(whole)]
+
+    def _finish(self, whole: str) -> list[Event]:
         return [
             self._at("response.reasoning_text.done", content_index=0, text=whole),
             self._at("response.content_part.done", content_index=0, part=self._part(whole)),
@@ -260,8 +296,10 @@ class Summary(Item):
         self.pieces.append(piece)
         return self._at("response.reasoning_summary_text.delta", summary_index=0, delta=piece)
 
-    def _finish(self, whole: str) -> list[Event]:
+    def fill(self, whole: str) -> None:
         self.value["summary"] = [self._part(whole)]
+
+    def _finish(self, whole: str) -> list[Event]:
         return [
             self._at("response.reasoning_summary_text.done", summary_index=0, text=whole),
             self._at("response.reasoning_summary_part.done", summary_index=0, part=self._part(whole)),
@@ -289,8 +327,10 @@ class Call(Item):
         self.pieces.append(piece)
         return self._at("response.function_call_arguments.delta", delta=piece)
 
-    def _finish(self, whole: str) -> list[Event]:
+    def fill(self, whole: str) -> None:
         self.value["arguments"] = whole or "{}"
+
+    def _finish(self, whole: str) -> list[Event]:
         name = self.value["name"]
         return [self._at("response.function_call_arguments.done", name=name, arguments=self.value["arguments"])]
 

@@ -48,6 +48,8 @@ IGNORED = frozenset(
 )
 """Keys that are the door's or only a hint."""
 
+FLAGS = frozenset({"store", "background", "stream", "parallel_tool_calls"})
+
 KNOWN = READ_HERE | IGNORED | ADDITIONAL
 
 REFUSED = {
@@ -95,7 +97,7 @@ DEFAULTS: dict[str, Any] = {
 
 def begun(body: dict[str, Any], id: str, created: int, status: str = "in_progress") -> dict[str, Any]:
     """The response object before anything is answered. `created` is seconds since the epoch."""
-    said = {key: body[key] for key in DEFAULTS if body.get(key) is not None}
+    said = {key: body[key] for key in DEFAULTS.keys() & body.keys() if body[key] is not None}
     thinking = body.get("reasoning") or {}
     return {
         "id": id,
@@ -143,7 +145,7 @@ def _effort(body: dict[str, Any]) -> dict[str, Any]:
 def check(body: dict[str, Any]) -> None:
     """Raise for keys and choices that cannot be served."""
     permit(body, KNOWN, REFUSED)
-    for key in ("store", "background", "stream", "parallel_tool_calls"):
+    for key in FLAGS & body.keys():
         flag(body, key)
     if body.get("truncation") not in (None, "auto", "disabled"):
         raise fault("#: truncation: expected one of auto, disabled", "truncation")

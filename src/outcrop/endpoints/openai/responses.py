@@ -122,10 +122,11 @@ async def input_tokens(call: Call, request: Request) -> Answer:
 
 async def _items(call: Call, body: dict[str, Any]) -> tuple[Items, Items]:
     """A request's own input, and with it all that went before."""
-    own = await stored.resolved(call, own_items(body))
-    earlier = await stored.earlier(call, body.get("previous_response_id"))
-    await files.inline(call, own)
-    return own, earlier + own
+    own = own_items(body)
+    if not isinstance(body["input"], str):  # a text names no items and no files
+        own = await stored.resolved(call, own)
+        await files.inline(call, own)
+    return own, await stored.earlier(call, body.get("previous_response_id")) + own
 
 
 async def _fitting(call: Call, model: str, body: dict[str, Any], items: Items) -> AsyncGenerator[Delta, None]:
@@ -159,11 +160,10 @@ async def _whole(call: Call, own: Items | None, asked: Awaitable[Gathered], even
         answer = await asked
     except ModelStreamErrorException as error:
         raise ModelErrorException(error.message) from error
-    for delta in answer.deltas():
-        events.read(delta)
+    response = events.answered(answer)
     if own is not None:
-        await stored.keep(call, stored.record(events.response, own))
-    return events.response
+        await stored.keep(call, stored.record(response, own))
+    return response
 
 
 async def _frames(call: Call, own: Items | None, events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
