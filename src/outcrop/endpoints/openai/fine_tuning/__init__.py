@@ -28,6 +28,7 @@ WAIT_S = 60.0
 """How long a caller who cancels or pauses is kept until the job has left: a worker may take 20 s for its checkpoint."""
 MOST, USUAL = 1000, 20
 """Entries of a page."""
+GRADER = "method.reinforcement.grader"
 
 
 async def create(call: Call, request: Request) -> Answer:
@@ -57,7 +58,8 @@ async def _made(call: Call, body: dict[str, Any], order: Order, token: str | Non
     for param in ("training_file", "validation_file"):
         await _check_file(call, getattr(order, param), param)
     for judge in openai_graders.models(order.grader or {}):
-        await asked.find(call, judge)
+        if (await asked.find(call, judge)).output_modalities != ("TEXT",):
+            raise fault(f"#: the model {judge} does not generate text and cannot judge", GRADER)
     id = new_id()
     members: dict[str, Any] = {"grader": order.grader} if order.grader else {}
     members["openai"] = {
