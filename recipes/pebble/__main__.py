@@ -19,7 +19,6 @@ from pathlib import Path
 
 from recipes.pebble import card, data, export, in_lessons, preference, shared, tokenizer
 from recipes.pebble.serving import served
-from tokenizers import Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = {"vocab_size": 4096, "hidden_size": 128, "num_hidden_layers": 8, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
@@ -92,15 +91,11 @@ def write_lessons(build: Build) -> Path:
     done = folder / "complete"
     if not done.exists():
         with get_context("spawn").Pool(build.processes) as pool:
-            one = partial(_write_shard, build.tokenizer, folder, int(build.shard), build.step)
+            one = partial(data.build_by_name, build.tokenizer, folder, int(build.shard), build.step)
             for told in pool.imap(one, range(max(2, round(build.tokens / build.shard)))):
                 print(told, flush=True)
         done.touch()
     return folder
-
-
-def _write_shard(known: Path, folder: Path, tokens: int, step: int, seed: int) -> str:
-    return f"lessons {seed}: {data.build(Tokenizer.from_file(str(known)), seed, tokens, folder, step)} tokens"
 
 
 def train(build: Build, lessons: Path) -> Path:

@@ -108,3 +108,8 @@ def build(tokenizer: Tokenizer, seed: int, tokens: int, folder: Path, step: int 
         ):  # named by how far through the shard they come, so that all lengths end together
             write(folder / f"{seed:04d}-{10_000 * i // len(steps):04d}-{length}.npy", whole[:, chosen])
     return sum(len(ids) for ids, _ in made)
+
+
+def build_by_name(tokenizer: Path, folder: Path, tokens: int, step: int, seed: int) -> str:
+    """``build`` for a process of its own, which is given a path and tells in words what it did."""
+    return f"lessons {seed}: {build(Tokenizer.from_file(str(tokenizer)), seed, tokens, folder, step)} tokens"
