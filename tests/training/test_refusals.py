@@ -16,7 +16,7 @@ from tests.api.service import Api
 from tests.jobs.test_data import BAD
 from tests.training import workers
 
-pytestmark = workers.MARKS
+pytestmark = [pytest.mark.timeout(1800), *workers.MARKS]  # the first of two timeouts counts
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 GRADER = "def lambda_handler(event, context):\n    return []\n"
