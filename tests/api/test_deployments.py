@@ -163,7 +163,9 @@ async def test_tags_up_to_their_limit(api: Api) -> None:
     made = (await deploy(api, "d1", model, tags=[{"key": "team", "value": "a"}]))["customModelDeploymentArn"]
     assert (await api("ListTagsForResource", resourceARN=made))["tags"] == [{"key": "team", "value": "a"}]
     many = [{"key": f"k{place}", "value": "v"} for place in range(49)]
-    await asyncio.gather(*(api("TagResource", resourceARN=made, tags=[tag]) for tag in many))
+    for start in range(0, len(many), 7):  # at once, but not so many that a busy machine's database turns some away
+        answers = [api("TagResource", resourceARN=made, tags=[tag]) for tag in many[start : start + 7]]
+        assert not any("Error" in answer for answer in await asyncio.gather(*answers))
     assert (
         await code(api("TagResource", resourceARN=made, tags=[{"key": "more", "value": ""}])) == "TooManyTagsException"
     )
