@@ -123,7 +123,7 @@ def test_what_a_judge_likes_is_said_more_often(live: Live, taught: Path) -> None
             s3.put_object(Bucket="judged", Key=f"taught/{file.name}", Body=file.read_bytes())
     with closing(client(live, "bedrock")) as bedrock:
         base = begun(bedrock)
-        models = base, trained(bedrock, base)
+        models = base, trained(bedrock)
         deployed = [deployment(bedrock, model) for model in models]
     assert "judge-of-" not in active_keys(live)
     before, after = (liked(live, name) for name in deployed)
@@ -139,8 +139,8 @@ def begun(bedrock: Any) -> str:
     return made["modelArn"]
 
 
-def trained(bedrock: Any, base: str) -> str:
-    """The ARN of what a job made of it that learnt from the judge."""
+def trained(bedrock: Any) -> str:
+    """The ARN of what a job made of it that learnt from the judge. The API's pattern has its name, not its ARN."""
     grader = {"lambdaGrader": {"lambdaArn": "arn:aws:lambda:us-east-1:000000000000:function:good"}}
     h = {"epochCount": "4", "batchSize": "8", "learningRate": "0.01"}
     h |= {"trainingSamplePerPrompt": "4", "inferenceMaxTokens": "6"}
@@ -148,7 +148,7 @@ def trained(bedrock: Any, base: str) -> str:
         jobName="j1",
         customModelName="liked",
         roleArn=ROLE,
-        baseModelIdentifier=base,
+        baseModelIdentifier="taught",
         customizationType="REINFORCEMENT_FINE_TUNING",
         trainingDataConfig={"s3Uri": "s3://judged/train.jsonl"},
         outputDataConfig={"s3Uri": "s3://judged/out/"},

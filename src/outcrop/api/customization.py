@@ -85,8 +85,9 @@ async def make(call: Call, request: Any, id: str, **members: Any) -> Resource:
 
 async def _base(call: Call, identifier: str) -> dict[str, Any]:
     """What is trained: a foundation model whose weights are here, or a custom model, which goes on from there."""
-    if id_in(identifier, "custom-model"):
-        custom = await find(call, CUSTOM_MODEL, identifier, "custom-model")
+    custom = await call.services.resources.named(CUSTOM_MODEL, identifier)
+    if custom is not None or id_in(identifier, "custom-model"):
+        custom = custom or await find(call, CUSTOM_MODEL, identifier, "custom-model")
         if custom.body["modelStatus"] != "Active":
             raise ValidationException(f"The custom model {custom.name} is {custom.body['modelStatus']}.")
         return {**custom.body["base"], **_weights(call, custom), "arn": custom.body["modelArn"], "custom": custom.id}
