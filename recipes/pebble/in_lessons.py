@@ -6,6 +6,7 @@ Knows nothing of the scorecard, which asks in words never taught; the two togeth
 from __future__ import annotations
 
 import json
+import re
 import sys
 import urllib.request
 from collections import defaultdict
@@ -16,14 +17,18 @@ from random import Random
 from recipes.pebble import data
 from recipes.pebble.serving import served
 
+LONGEST = 4000  # characters: what no context holds is not asked
 START, END = "<|im_start|>assistant\n", "<|im_end|>"
 
 
 def question(rng: Random, task: data.Task) -> tuple[str, str]:
-    """A conversation up to its last reply, and that reply."""
-    text = "".join(part for part, _ in data.spans(rng, task))
-    prompt, _, reply = text.rpartition(START)
-    return prompt + START, reply.partition(END)[0]
+    """A conversation up to one of the replies that are learnt, and that reply."""
+    parts = data.spans(rng, task)
+    text = "".join(part for part, _ in parts)
+    learnt = [weight for part, weight in parts for _ in part]
+    begins = [found.end() for found in re.finditer(re.escape(START), text) if learnt[found.end()]]
+    begin = rng.choice(begins)
+    return text[:begin], text[begin:].partition(END)[0]
 
 
 def complete(url: str, prompt: str, warmth: float = 0.0) -> str:
@@ -33,7 +38,7 @@ def complete(url: str, prompt: str, warmth: float = 0.0) -> str:
 
 
 def questions(count: int, seed: int) -> list[tuple[data.Task, str, str]]:
-    """So many of every task whose reply is one reply: the task, the prompt, the reply."""
+    """So many of a task of average share, whose reply is one reply: the task, the prompt, the reply."""
     skipped = {
         data.stories.human,
         data.sums.drill,
@@ -41,8 +46,14 @@ def questions(count: int, seed: int) -> list[tuple[data.Task, str, str]]:
         data.records.by_grammar,
         data.records.several,
     }  # the last two need a grammar for their keys
-    tasks = [task for task in data.MAIN if task not in skipped]
-    return [(task, *question(Random(f"{seed}-{i}"), task)) for task in tasks for i in range(count)]
+    shares = {task: share for task, share in data.MAIN.items() if task not in skipped}
+    mean = sum(shares.values()) / len(shares)
+    drawn = [
+        (task, *question(Random(f"{seed}-{i}"), task))
+        for task, share in shares.items()
+        for i in range(max(1, round(count * share / mean)))
+    ]
+    return [(task, prompt, reply) for task, prompt, reply in drawn if len(prompt) < LONGEST]
 
 
 def measure(model: Path, count: int = 60, seed: int = 7_000_000) -> dict[str, float]:

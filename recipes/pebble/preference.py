@@ -35,11 +35,11 @@ Pair = tuple[str, str, str]  # prompt, right reply, the model's own
 class Settings:
     """How strongly and how long."""
 
-    questions: int = 20  # a task, asked at temperature 0 and once more at ``warmth``
+    questions: int = 22  # a task of average share, asked at temperature 0 and once more at ``warmth``
     warmth: float = 0.7
-    minutes: float = 5.0
+    minutes: float = 4.0
     pairs_a_step: int = 8
-    rate: float = 2e-5
+    rate: float = 1e-4
     beta: float = 0.1
     likelihood: float = 1.0  # weight of the right reply's own likelihood
     seed: int = 0
