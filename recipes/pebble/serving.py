@@ -27,19 +27,13 @@ sys.stdin.read()
 def served(model: Path) -> Iterator[str]:
     """The address of a server of ``model``; it ends with the block."""
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(model)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-    )
-    try:
-        yield _address(child)
-    finally:
-        child.terminate()
-        child.wait(10)
+    command = [sys.executable, "-c", _CHILD, str(model)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, env=environment, **pipes) as child:
+        try:
+            yield _address(child)
+        finally:
+            child.terminate()
 
 
 def _address(child: subprocess.Popen) -> str:
