@@ -29,7 +29,7 @@ class Retention:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        if self._days:
+        if self._days > 0:
             self._task = asyncio.create_task(self._run(), name="retention")
 
     async def close(self) -> None:
@@ -44,6 +44,8 @@ class Retention:
                 await self.sweep()
             except ServiceError as error:  # the database is away: later is soon enough
                 log.warning("nothing could be forgotten: %s", error.message)
+            except Exception:
+                log.exception("nothing could be forgotten")
             await asyncio.sleep(EVERY_S)
 
     async def sweep(self) -> int:

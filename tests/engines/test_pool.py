@@ -18,6 +18,7 @@ from outcrop.engines.endpoint import Endpoint
 from outcrop.engines.plan import MIB, Plan
 from outcrop.engines.pool import Engines
 from outcrop.engines.post import Client
+from outcrop.engines.process import EngineProcess
 from outcrop.errors import (
     ModelErrorException,
     ModelNotReadyException,
@@ -273,6 +274,26 @@ async def test_an_unused_engine_is_unloaded_and_comes_back(settings, tiny):
         first = engines.status()[0].pid
         await eventually(lambda: engines.status()[0].state == "cold" and not children())
         assert await leased_pid(engines, tiny) != first
+
+
+async def test_a_lease_that_comes_while_an_engine_is_being_ended_waits_for_its_end(settings, tiny, monkeypatch):
+    ended = asyncio.Event()
+    stop = EngineProcess.stop
+
+    async def slowly(process: EngineProcess) -> None:
+        await stop(process)
+        await asyncio.sleep(0.5)
+        ended.set()
+
+    monkeypatch.setattr(EngineProcess, "stop", slowly)
+    async with engines_of(settings, idle_unload_s=0.1) as engines:
+        first = await leased_pid(engines, tiny)
+        await eventually(lambda: engines.status()[0].state == "cold" and not children())
+        async with engines.lease(model_of(tiny)) as endpoint:
+            assert ended.is_set(), "its memory was not free yet"
+            assert engines.status()[0].pid != first
+            await chat(endpoint)
+            assert engines.status()[0].slots, "what it was given is known"
 
 
 async def test_a_model_file_that_was_replaced_takes_over_while_the_old_one_drains(settings, tiny, tmp_path):

@@ -85,9 +85,8 @@ async def make(call: Call, request: Any, id: str, **members: Any) -> Resource:
 
 async def _base(call: Call, identifier: str) -> dict[str, Any]:
     """What is trained: a foundation model whose weights are here, or a custom model, which goes on from there."""
-    custom = await call.services.resources.named(CUSTOM_MODEL, identifier)
-    if custom is not None or id_in(identifier, "custom-model"):
-        custom = custom or await find(call, CUSTOM_MODEL, identifier, "custom-model")
+    if id_in(identifier, CUSTOM_MODEL) or await call.services.resources.named(CUSTOM_MODEL, identifier):
+        custom = await find(call, CUSTOM_MODEL, identifier, CUSTOM_MODEL)
         if custom.body["modelStatus"] != "Active":
             raise ValidationException(f"The custom model {custom.name} is {custom.body['modelStatus']}.")
         return {**custom.body["base"], **_weights(call, custom), "arn": custom.body["modelArn"], "custom": custom.id}
@@ -98,7 +97,7 @@ async def _base(call: Call, identifier: str) -> dict[str, Any]:
 
 def _weights(call: Call, custom: Resource) -> dict[str, str]:
     """Where training goes on from: the custom model's adapter, which is trained further, or its own weights."""
-    folder = call.services.settings.home / "custom-models" / custom.id
+    folder = call.services.deployments.models.folder(CUSTOM_MODEL, custom.id)
     if custom.body["form"] == "adapter":
         return {"adapter": str(folder / "adapter")}
     return {"source": str(folder / "model.gguf"), "folder": str(folder / "hf"), "whole": custom.id}

@@ -24,14 +24,11 @@ Filters = Mapping[str, Callable[[Resource, Any], bool]]
 async def find(call: Call, kind: str, identifier: str, arn_kind: str) -> Resource:
     """The resource of an ARN, an id or a name. ResourceNotFoundException in the API's words."""
     id = id_in(identifier, arn_kind) or identifier
-    try:
-        return await call.services.resources.get(kind, id)
-    except ResourceNotFoundException:
-        named = await call.services.resources.named(kind, identifier)
-        if named is None:
-            message = f"The provided identifier could not be found: {identifier[:200]}"
-            raise ResourceNotFoundException(message) from None
-        return named
+    resources = call.services.resources
+    found = await resources.find(kind, id) or await resources.named(kind, identifier)
+    if found is None:
+        raise ResourceNotFoundException(f"The provided identifier could not be found: {identifier[:200]}")
+    return found
 
 
 async def repeated(call: Call, kind: str, request: Mapping[str, Any]) -> Resource | None:

@@ -67,10 +67,8 @@ class Deployments:
         if made is None:
             return "it was deleted, or its name was taken, before it could be served."
         await self._work.wait(made.body["arn"])
-        try:
-            return (await self._resources.get(made.kind, made.id)).body.get("failureMessage")
-        except ResourceNotFoundException:
-            return "it was deleted before it could be served."
+        served = await self._resources.find(made.kind, made.id)
+        return served.body.get("failureMessage") if served else "it was deleted before it could be served."
 
     async def _deployed(self, job: Resource) -> Resource | None:
         """The deployment of a job's custom model, under the job's id; None where either cannot be."""
@@ -80,17 +78,11 @@ class Deployments:
             body["fineTunedModel"] = job.body["fineTunedModel"]
             made = await self._resources.create(DEPLOYMENT, job.id, body, name=custom.name)
         except ConflictException:
-            return await self._there(job.id)
+            return await self._resources.find(DEPLOYMENT, job.id)
         except ResourceNotFoundException:
             return None
         self.bring_up(made)
         return made
-
-    async def _there(self, id: str) -> Resource | None:
-        try:
-            return await self._resources.get(DEPLOYMENT, id)
-        except ResourceNotFoundException:
-            return None
 
     async def take_down(self, made: Resource) -> None:
         """Forget a deployment; its engine lets go of what nobody else needs. Running answers come to their end."""

@@ -91,16 +91,10 @@ class Imports:
         """Leave no file of what could not be made."""
         await self._importer.forget(made.id)
         place = self._models.folder(MADE[made.kind], made.id)
-        if made.kind == CUSTOM_MODEL or not await self._is_there(MADE[made.kind], made.id):
+        if made.kind == CUSTOM_MODEL or await self._resources.find(MADE[made.kind], made.id) is None:
             for path in (place, _part(place)):
                 await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
         await self._end(made, "Failed", failureMessage=message[:2048])
-
-    async def _is_there(self, kind: str, id: str) -> bool:
-        try:
-            return bool(await self._resources.get(kind, id))
-        except ResourceNotFoundException:
-            return False
 
     async def _import(self, job: Resource) -> None:
         """An import job: at its end there is an imported model of the job's id."""

@@ -111,7 +111,7 @@ class CustomModels:
         if kind == IMPORTED:
             return await self._imported(identifier)
         if id := fine_tuned_id(identifier):
-            found = await self._there(DEPLOYMENT, id)
+            found = await self._resources.find(DEPLOYMENT, id)
             return await self._serving(found) if found and found.body.get("fineTunedModel") == identifier else None
         if kind is None and (named := await self._resources.named(PROVISIONED, identifier)):
             return await self._serving(named)
@@ -124,13 +124,7 @@ class CustomModels:
         return None if found is None else await self.of(found, identifier)
 
     async def _get(self, kind: str, identifier: str) -> Resource | None:
-        return await self._there(kind, id_in(identifier, kind) or "")
-
-    async def _there(self, kind: str, id: str) -> Resource | None:
-        try:
-            return await self._resources.get(kind, id)
-        except ResourceNotFoundException:
-            return None
+        return await self._resources.find(kind, id_in(identifier, kind) or "")
 
     async def _serving(self, found: Resource) -> Model:
         """The model behind a deployment or a provisioned throughput."""

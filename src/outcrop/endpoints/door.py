@@ -121,7 +121,8 @@ class Door:
         self._services, self._authenticate, self._manner = services, authenticate, manner
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes)
         self._plain = {(route.method, route.path): route for route in routes if "{" not in route.path}
-        self._routes = [(route.method, route.path.strip("/").split("/"), route) for route in routes]
+        patterns = [route for route in routes if "{" in route.path]
+        self._patterns = [(route.method, route.path.strip("/").split("/"), route) for route in patterns]
 
     def serves(self, scope: Scope) -> bool:
         """Whether a request's path is this door's."""
@@ -149,7 +150,7 @@ class Door:
         if (plain := self._plain.get((exchange.method, f"/{path}"))) is not None:
             return plain, {}
         given = path.split("/")
-        for method, pattern, route in self._routes:
+        for method, pattern, route in self._patterns:
             if method == exchange.method and (params := _parameters(pattern, given)) is not None:
                 return route, params
         return None, {}

@@ -67,6 +67,8 @@ class Engine:
         self._words: WordPiece | None = None
         self._scores = ""
         self._loading: asyncio.Task[None] | None = None
+        self._ending = asyncio.Lock()
+        """Held while the process is being ended: its memory is taken until then, and a load must wait."""
         self._failures, self._retry_at, self._failure = 0, 0.0, ""
 
     @property
@@ -153,10 +155,11 @@ class Engine:
         if self._loading:
             self._loading.cancel()
             await asyncio.wait([self._loading])
-        process, self._process = self._process, None
-        if process:
-            await process.stop()
-        self._forget()
+        async with self._ending:
+            process, self._process = self._process, None
+            if process:
+                await process.stop()
+            self._forget()
 
     async def settle(self) -> None:
         """Called when a request broke on the engine: notice now if it died."""
@@ -175,6 +178,8 @@ class Engine:
     async def _load(self) -> None:
         try:
             await asyncio.sleep(self._gather_s)
+            async with self._ending:
+                pass
             info = await asyncio.to_thread(self._read)
             self.adapters = Adapters(self._wished())
             plan = self.plan = await self._admit(self, info, self._extra())

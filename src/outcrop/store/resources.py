@@ -63,8 +63,11 @@ class Resources:
 
     async def get(self, kind: str, id: str) -> Resource:
         """ResourceNotFoundException where there is none."""
+        return _found(await self.find(kind, id), id)
+
+    async def find(self, kind: str, id: str) -> Resource | None:
         async with self._records.read() as db:
-            return _found(await _one(db, _where(kind, id=id)), id)
+            return await _one(db, _where(kind, id=id))
 
     async def named(self, kind: str, name: str) -> Resource | None:
         async with self._records.read() as db:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gguf import GGUFReader
 
+from outcrop.engines.probe import PEBBLE
 from tests.live import Live, running
 
 openai = pytest.importorskip("openai", reason="pip install openai")
@@ -81,10 +83,13 @@ def test_logprobs_add_up_to_the_text(client: Any) -> None:
 
 
 def test_a_bias_changes_the_answer(client: Any) -> None:
-    first = ask(client, logprobs=True).choices[0].logprobs.content[0]
-    ids = {"1223": -100}
-    assert first.token == "Nice"
-    assert not ask(client, logit_bias=ids).choices[0].message.content.startswith("Nice")
+    said = ask(client, logprobs=True).choices[0]
+    first = said.logprobs.content[0].token
+    spelt = GGUFReader(PEBBLE).get_field("tokenizer.ggml.tokens").contents()  # type: ignore[union-attr]
+    never, ever = {str(spelt.index(first)): -100}, {str(spelt.index("assistant")): 100}
+    assert said.message.content.startswith(first)
+    assert not ask(client, logit_bias=never).choices[0].message.content.startswith(first)
+    assert ask(client, logit_bias=ever, max_tokens=3).choices[0].message.content == "assistant" * 3
 
 
 def test_several_answers(client: Any) -> None:

@@ -70,10 +70,8 @@ class Tuning:
         return job
 
     async def working(self, id: str) -> None:
-        """Wait until a worker trains."""
-        async with asyncio.timeout(100):
-            while not any("phase" in event for event in self.services.jobs.folder(id[6:]).events()):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        """Wait until a worker trains and the service has noticed."""
+        await self.until(id, "running")
 
     async def events(self, id: str) -> list[dict[str, Any]]:
         """The oldest first."""

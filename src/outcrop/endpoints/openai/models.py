@@ -16,7 +16,7 @@ from ...catalog import Model
 from ...custom import DEPLOYMENT
 from ...custom.serving import SERVING
 from ...dialects.openai_parts import fault
-from ...errors import ResourceNotFoundException, ServiceError
+from ...errors import ServiceError
 from ...jobs import CUSTOM_MODEL
 from ...names import fine_tuned_id, id_in
 from ...store.resources import Resource
@@ -59,18 +59,12 @@ async def delete(call: Call, request: Request) -> Answer:
     if id is None:
         await asked.find(call, name)
         raise fault(f"#: the model {name} was not made by fine-tuning and cannot be deleted here", "model")
-    custom, deployed = await _there(call, CUSTOM_MODEL, id), await _there(call, DEPLOYMENT, id)
+    resources = call.services.resources
+    custom, deployed = await resources.find(CUSTOM_MODEL, id), await resources.find(DEPLOYMENT, id)
     if custom is None or name not in (custom.body["modelArn"], custom.body.get("fineTunedModel")):
         raise asked.absent(name)
     await remove(call, custom.id, deployed)
     return Answer({"id": name, "object": "model", "deleted": True})
-
-
-async def _there(call: Call, kind: str, id: str) -> Resource | None:
-    try:
-        return await call.services.resources.get(kind, id)
-    except ResourceNotFoundException:
-        return None
 
 
 async def _written(name: str, model: Model) -> dict[str, Any]:
