@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcrop.dialects import nova_sonic
+from outcrop.dialects import nova_sonic_answers
 from outcrop.dialects.nova_sonic import EVENTS, MAX_PROMPTS, Prompt, Session
 from outcrop.errors import ValidationException
 from outcrop.turn import Delta
@@ -94,7 +94,7 @@ async def flow(*deltas: Delta) -> AsyncIterator[Delta]:
 
 
 async def spoken(prompt: Prompt, *deltas: Delta) -> list[tuple[str, Any]]:
-    events = [event["event"] async for event in nova_sonic.stream(flow(BEGIN, *deltas), prompt)]  # type: ignore[arg-type]
+    events = [event["event"] async for event in nova_sonic_answers.stream(flow(BEGIN, *deltas), prompt)]  # type: ignore[arg-type]
     return [pair for event in events for pair in event.items()]
 
 
@@ -376,7 +376,7 @@ async def test_an_answer_left_early_closes_its_deltas() -> None:
         finally:
             closed.append(True)
 
-    stream = nova_sonic.stream(endless(), prompt(*said("a", "x")))  # type: ignore[arg-type]
+    stream = nova_sonic_answers.stream(endless(), prompt(*said("a", "x")))  # type: ignore[arg-type]
     await anext(stream)
     await stream.aclose()
     assert closed == [True]

@@ -4,7 +4,7 @@ To add an operation: a function named after it under `@operation`, in the file o
 and its name in the list below.
 """
 
-from . import (
+from . import (  # noqa: F401 - importing a family registers its operations
     async_invoke,
     bidirectional,
     converse,
@@ -21,22 +21,3 @@ from . import (
     resource_policies,
     tags,
 )
-
-FAMILIES = (
-    async_invoke,
-    bidirectional,
-    converse,
-    copies,
-    custom_models,
-    customization,
-    deployments,
-    imports,
-    invoke,
-    logging,
-    models,
-    provisioned,
-    rerank,
-    resource_policies,
-    tags,
-)
-"""The families that are served; importing them registers their operations."""

@@ -16,7 +16,7 @@ import orjson
 
 from ..call import Call
 from ..checking import checked, object_of
-from ..dialects import nova_sonic
+from ..dialects import nova_sonic, nova_sonic_answers
 from ..errors import ValidationException
 from ..wire.operation import operation
 from ..wire.restjson import is_deeper
@@ -122,7 +122,7 @@ class Conversation:
             raise ValidationException(f"A schema or a tool's result is nested deeper than {self.depth} levels.")
         call = replace(self.call, note={}, started=time.monotonic())
         deltas = self.call.services.inference.deltas(call, self.model_id, checked(turn))
-        async with aclosing(nova_sonic.stream(deltas, prompt)) as events:
+        async with aclosing(nova_sonic_answers.stream(deltas, prompt)) as events:
             async for event in events:
                 await self.out.put(event)
         _add(self.call.note, call.note)

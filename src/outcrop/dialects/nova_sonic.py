@@ -1,4 +1,4 @@
-"""Nova Sonic's session of events, for text: what comes in read into turns, deltas written as what goes out.
+"""Nova Sonic's session of events, for text: what comes in, read into turns. `nova_sonic_answers` writes what goes out.
 
 Pure: knows nothing of HTTP, of engines or of waiting.
 Source: docs.aws.amazon.com/nova/latest/nova2-userguide/ sonic-input-events, sonic-output-events, sonic-cross-modal and
@@ -12,15 +12,14 @@ an answer; the answer goes on when the results of all calls are in. What is said
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from .. import ids
 from ..errors import ValidationException
-from ..turn import Block, Delta, Message, Piece
+from ..turn import Block, Message
 
 MAX_PROMPTS = 16
 """Prompts that one session may hold: each may have an answer under way."""
@@ -33,9 +32,6 @@ NO_SPEECH = "This model neither takes nor gives speech: "
 
 Members = dict[str, Any]
 """The members of one event."""
-
-
-# in --------------------------------------------------------------------------------------------------------------
 
 
 class Session:
@@ -345,103 +341,6 @@ def _result(text: str) -> Block:
     except orjson.JSONDecodeError:
         value = None
     return {"json": value} if isinstance(value, dict) else {"text": text}
-
-
-# out -------------------------------------------------------------------------------------------------------------
-
-
-async def stream(deltas: AsyncGenerator[Delta, None], prompt: Prompt) -> AsyncGenerator[dict[str, Any], None]:
-    """The events of one answer of `prompt`, which keeps what was said. Closing it closes `deltas`.
-
-    Text goes out as it comes (SPECULATIVE, in the words of a model that speaks) and once more as a whole (FINAL).
-    Reasoning has no event.
-    """
-    writer = Writer(prompt)
-    async with aclosing(deltas):
-        async for delta in deltas:
-            ((name, event),) = delta.items()
-            for out in WRITERS[name](writer, event):
-                yield {"event": out}
-
-
-class Writer:
-    """One answer while its deltas come in."""
-
-    def __init__(self, prompt: Prompt) -> None:
-        self.prompt = prompt
-        self.piece: Piece | None = None
-        self.content = ""
-        """Id of the text content under way."""
-        self.said: list[Block] = []
-
-    def open(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        self.piece = Piece(event["start"]["toolUse"])
-        return []
-
-    def add(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        delta = event["delta"]
-        self.piece = self.piece or Piece()
-        self.piece.add(delta)
-        if "text" not in delta:
-            return []
-        opening = [] if self.content else self._open_text("SPECULATIVE")
-        return [*opening, self._text(delta["text"])]
-
-    def close(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        piece, self.piece = self.piece, None
-        if piece is None or piece.reasoning:
-            return []
-        self.said.append(block := piece.block())
-        if "toolUse" in block:
-            return self._tool_use(block["toolUse"])
-        began = [] if self.content else [*self._open_text("SPECULATIVE"), self._text(block["text"])]
-        return [*began, *self._close_text("PARTIAL_TURN")]
-
-    def end(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        self.prompt.heard(self.said)
-        usage = self.prompt.usage(event["usage"]["inputTokens"], event["usage"]["outputTokens"])
-        return [usage, *self._final(), *self.prompt.complete()]
-
-    def _final(self) -> list[dict[str, Any]]:
-        text = "".join(block["text"] for block in self.said if "text" in block)
-        if not text:
-            return []
-        ended = "PARTIAL_TURN" if self.prompt.asked else "END_TURN"
-        return [*self._open_text("FINAL"), self._text(text), *self._close_text(ended)]
-
-    def _open_text(self, stage: str) -> list[dict[str, Any]]:
-        self.content = ids.uuid()
-        kind = {"type": "TEXT", "role": "ASSISTANT", "textOutputConfiguration": {"mediaType": "text/plain"}}
-        fields = orjson.dumps({"generationStage": stage}).decode()
-        return [self.prompt.event("contentStart", contentId=self.content, additionalModelFields=fields, **kind)]
-
-    def _text(self, text: str) -> dict[str, Any]:
-        return self.prompt.event("textOutput", contentId=self.content, role="ASSISTANT", content=text)
-
-    def _close_text(self, reason: str) -> list[dict[str, Any]]:
-        content, self.content = self.content, ""
-        return [self.prompt.event("contentEnd", contentId=content, stopReason=reason, type="TEXT")]
-
-    def _tool_use(self, use: dict[str, Any]) -> list[dict[str, Any]]:
-        content = ids.uuid()
-        kind = {"type": "TOOL", "role": "TOOL", "toolUseOutputConfiguration": {"mediaType": "application/json"}}
-        call = {"content": orjson.dumps(use["input"]).decode(), "toolName": use["name"], "toolUseId": use["toolUseId"]}
-        return [
-            self.prompt.event("contentStart", contentId=content, **kind),
-            self.prompt.event("toolUse", contentId=content, **call),
-            self.prompt.event("contentEnd", contentId=content, stopReason="TOOL_USE", type="TOOL"),
-        ]
-
-
-WRITERS: dict[str, Callable[[Writer, dict[str, Any]], list[dict[str, Any]]]] = {
-    "messageStart": lambda writer, event: writer.prompt.begin(),
-    "contentBlockStart": Writer.open,
-    "contentBlockDelta": Writer.add,
-    "contentBlockStop": Writer.close,
-    "messageStop": lambda writer, event: [],
-    "metadata": Writer.end,
-}
-"""Delta -> how it is written."""
 
 
 def _counts(input_tokens: int, output_tokens: int) -> dict[str, Any]:

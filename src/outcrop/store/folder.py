@@ -10,7 +10,6 @@ kill between the two leaves the old object with its attributes or the new one wi
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import threading
@@ -22,13 +21,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ConflictException, ResourceNotFoundException, ValidationException
+from . import walk
 from .objects import BUCKET, KEY_LIMIT, parse
 from .sidecars import Attributes, Sidecars, etag_of, identity
 
 STRIPES = 64
-_STAGING = re.compile(rb"#\d+$")
-"""obstore's name for a file that is still being written into a bucket: no object yet."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class BadBucketName(ValidationException):
@@ -135,11 +132,11 @@ class Folder:
 
     def delete_bucket(self, name: str) -> None:
         path = self.bucket(name)
-        if next(_files(path, b""), None) is not None:
+        if next(walk.files(path, b""), None) is not None:
             raise BucketNotEmpty(name)
         with self._tree:
-            _remove_unfinished(path)
-            if not _remove_empty(path):
+            walk.remove_unfinished(path)
+            if not walk.remove_empty(path):
                 raise BucketNotEmpty(name)
         self._sidecars.forget_bucket(name)
         (self._made / name).unlink(missing_ok=True)
@@ -182,7 +179,7 @@ class Folder:
         base = prefix.rpartition("/")[0]
         if "/" in prefix and not _is_key(bucket, base):
             return  # no key begins so, and a walk from there would leave the bucket
-        for name in _files(path, prefix.encode(errors="replace"), after.encode(errors="replace"), folders):
+        for name in walk.files(path, prefix.encode(errors="replace"), after.encode(errors="replace"), folders):
             yield name.decode()
 
     def stage(self) -> Staged:
@@ -267,7 +264,7 @@ class Folder:
             try:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if path.is_dir():
-                    _remove_empty(path)
+                    walk.remove_empty(path)
                 os.replace(staged, path)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 raise Misplaced("The key cannot be kept beside the keys that are there.") from None
@@ -318,61 +315,3 @@ def _identity(entry: Entry) -> str:
 def _entry(key: str, stat: os.stat_result, attributes: Attributes) -> Entry:
     etag = attributes.etag or etag_of(stat)
     return Entry(key, stat.st_size, stat.st_mtime_ns, etag, replace(attributes, etag=etag))
-
-
-def _files(top: Path, prefix: bytes, after: bytes = b"", folders: bool = False) -> Iterator[bytes]:
-    """Paths of files below `top`, sorted as S3 sorts keys: by their bytes, a slash among them."""
-    base = prefix.rpartition(b"/")[0]
-    yield from _below(os.path.join(os.fsencode(top), base), base + b"/" if base else b"", prefix, after, folders)
-
-
-def _below(folder: bytes, path: bytes, prefix: bytes, after: bytes, folders: bool = False) -> Iterator[bytes]:
-    for name, deeper in _names(folder):
-        here = path + name
-        if not here.startswith(prefix):
-            continue
-        if not deeper:
-            if here > after:
-                yield here
-        elif here > after or after.startswith(here):  # else all that is below comes before `after`
-            below = _below(os.path.join(folder, name[:-1]), here, prefix, after if after.startswith(here) else b"")
-            if not folders:
-                yield from below
-            elif here != after and next(below, None) is not None:
-                yield here
-
-
-def _names(folder: bytes) -> list[tuple[bytes, bool]]:
-    """Sorted names in a folder, with a slash at the end of folders. Names that no key can have are left out."""
-    try:
-        with os.scandir(folder) as found:
-            names = [(entry.name + b"/", True) if entry.is_dir() else (entry.name, False) for entry in found]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(pair for pair in names if not _STAGING.search(pair[0]) and _is_text(pair[0]))
-
-
-def _is_text(name: bytes) -> bool:
-    try:
-        return not _CONTROL.search(name.decode())
-    except UnicodeDecodeError:
-        return False
-
-
-def _remove_empty(folder: Path) -> bool:
-    """Remove a folder that holds nothing but empty folders; whether it is gone."""
-    for path in list(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            _remove_empty(path)
-    try:
-        folder.rmdir()
-    except OSError:
-        return False
-    return True
-
-
-def _remove_unfinished(folder: Path) -> None:
-    """Files that never became objects because who wrote them was killed."""
-    for path in folder.rglob("*#*"):
-        if _STAGING.search(os.fsencode(path.name)) and path.is_file():
-            path.unlink(missing_ok=True)
