@@ -28,7 +28,7 @@ ROWS = [
     {"keys", "tls", "store", "packaged", "convert", "vectors", "evaluation", "models"},
     {"turn", "call", "logs", "hyperparameters"},
     {"names"},
-    {"clients", "config", "errors", "ids", "shapes"},
+    {"clients", "columns", "config", "errors", "ids", "shapes"},
     {"__init__"},
 ]
 """The rooms from the door to the cellar. Training stands at the top: a process of its own that nobody may import."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import tls
 from .clients import CLIENTS, Client, fill
+from .columns import columns
 from .config import Settings
 from .errors import ResourceNotFoundException, ValidationException
 from .keys import Key, Keys, NewKey
@@ -140,14 +141,7 @@ def key_table(keys: Iterable[Key]) -> str:
     """Keys as a table, the oldest first."""
     rows = [("ID", "KIND", "NAME", "CREATED", "STATE")]
     rows += [(key.id, key.kind, key.name, _day(key.created), _state(key)) for key in keys]
-    return table(rows)
-
-
-def table(rows: Iterable[tuple[str, ...]]) -> str:
-    """Columns as wide as their widest cell."""
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return columns(rows)
 
 
 def _day(seconds: float) -> str:

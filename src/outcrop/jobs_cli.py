@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from .columns import columns
 from .config import Settings
 from .errors import ResourceNotFoundException, ValidationException
 from .jobs import CUSTOM_MODEL, JOB, state
@@ -35,9 +36,7 @@ async def show_all(resources: Resources) -> None:
         kind, model = job.body["customizationType"], job.body["customModelName"]
         status = "Paused" if state.rests(job.body) else job.body["status"]
         rows.append((job.name or job.id, status, kind, model, made))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(columns(rows))
 
 
 async def show(settings: Settings, resources: Resources, name: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from . import adding
 from .adding import Wish
 from .catalog import Catalog, Model
+from .columns import columns
 from .pull import ProgressBar
 
 
@@ -64,8 +65,7 @@ def table(models: Iterable[Model], aliases: Mapping[str, str]) -> str:
     for model in models:
         rows.append(_row(model))
         rows += [(f"  = {name}",) for name, target in aliases.items() if target == model.id]
-    widths = [max(len(row[n]) for row in rows if len(row) > n) for n in range(len(HEADINGS))]
-    return "\n".join("  ".join(text.ljust(w) for text, w in zip(row, widths, strict=False)).rstrip() for row in rows)
+    return columns(rows)
 
 
 def _row(model: Model) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ REFUSALS: dict[str, Callable[[Path], object]] = {
         f / "config.json", CONFIG | {"position_embedding_type": "relative_key"}
     ),
     "tensors are missing: encoder.layer.2": lambda f: dump(f / "config.json", CONFIG | {"num_hidden_layers": 3}),
-    "none of BERT's: extra": lambda f: damage(f, lambda t: t.update(extra=t["pooler.dense.bias"])),
+    "none of this architecture's: extra": lambda f: damage(f, lambda t: t.update(extra=t["pooler.dense.bias"])),
     r"has shape \[32\]": lambda f: damage(f, lambda t: t.update({WORDS: t["pooler.dense.bias"]})),
     "not finite": lambda f: damage(f, lambda t: t[WORDS].fill(float("nan"))),
     "the module Dense has no counterpart": lambda f: dump(f / "modules.json", [*MODULES, {"type": "x.Dense"}]),

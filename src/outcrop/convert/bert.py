@@ -167,7 +167,7 @@ def _layer(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 def _entries(found: dict[str, weights.Tensor], shape: Shape) -> list[gguf_file.Entry]:
     found = {name.removeprefix("bert."): tensor for name, tensor in found.items()}
-    _compare(found, tensors(shape))
+    weights.compare(found, tensors(shape), lambda name: name.startswith(HEADS))
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, shape.layers)
     entries = []
     for name, dims in tensors(shape).items():
@@ -176,18 +176,6 @@ def _entries(found: dict[str, weights.Tensor], shape: Shape) -> list[gguf_file.E
         exact = name.startswith(("embeddings.position_", "embeddings.token_type_"))
         entries.append(gguf_file.Entry(target, dims, found[name].read, exact))
     return entries
-
-
-def _compare(found: dict[str, weights.Tensor], expected: dict[str, tuple[int, ...]]) -> None:
-    missing = [name for name in expected if name not in found]
-    if missing:
-        raise ValueError(f"{len(missing)} of {len(expected)} tensors are missing: {', '.join(missing[:5])}")
-    for name, dims in expected.items():
-        if found[name].shape != dims:
-            raise ValueError(f"{name} has shape {list(found[name].shape)}; config.json calls for {list(dims)}")
-    beyond = [name for name in found if name not in expected and not name.startswith(HEADS)]
-    if beyond:
-        raise ValueError(f"{len(beyond)} tensors are none of BERT's: {', '.join(sorted(beyond)[:5])}")
 
 
 def _fill(writer: gguf.GGUFWriter, name: str, shape: Shape, pooling: gguf.PoolingType) -> None:

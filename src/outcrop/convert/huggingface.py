@@ -61,7 +61,7 @@ def _name(folder: Path, config: dict[str, Any]) -> str:
 
 
 def _entries(found: dict[str, weights.Tensor], shape: Shape, row: Architecture) -> list[gguf_file.Entry]:
-    _compare(found, architectures.tensors(shape, row), shape)
+    weights.compare(found, architectures.tensors(shape, row), lambda name: architectures.ignorable(name, shape))
     names = gguf.get_tensor_name_map(_architecture(row.gguf), shape.layers)
     entries = [_rope_entry(shape)] if shape.rope["rope_type"] == "llama3" else []
     for name, dims in architectures.tensors(shape, row).items():
@@ -70,18 +70,6 @@ def _entries(found: dict[str, weights.Tensor], shape: Shape, row: Architecture) 
         read = partial(_read, found[name], architectures.heads_to_permute(name, shape, row))
         entries.append(gguf_file.Entry(target, dims, read))
     return entries
-
-
-def _compare(found: dict[str, weights.Tensor], expected: dict[str, tuple[int, ...]], shape: Shape) -> None:
-    missing = [name for name in expected if name not in found]
-    if missing:
-        raise ValueError(f"{len(missing)} of {len(expected)} tensors are missing: {', '.join(missing[:5])}")
-    for name, dims in expected.items():
-        if found[name].shape != dims:
-            raise ValueError(f"{name} has shape {list(found[name].shape)}; config.json calls for {list(dims)}")
-    beyond = [name for name in found if name not in expected and not architectures.ignorable(name, shape)]
-    if beyond:
-        raise ValueError(f"{len(beyond)} tensors are none of this architecture's: {', '.join(sorted(beyond)[:5])}")
 
 
 def _architecture(name: str) -> gguf.MODEL_ARCH:

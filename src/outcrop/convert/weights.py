@@ -7,6 +7,7 @@ endian, a JSON header, then the data).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def open_folder(folder: Path) -> dict[str, Tensor]:
     ValueError: no safetensors, a pickle file in their place, a missing shard, a header that does not fit its file.
     """
     return {name: tensor for path in _files(folder) for name, tensor in _header(path).items()}
+
+
+def compare(
+    found: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], ignorable: Callable[[str], bool]
+) -> None:
+    """ValueError unless all that is expected is there in its shape, and nothing else but what is ignorable."""
+    missing = [name for name in expected if name not in found]
+    if missing:
+        raise ValueError(f"{len(missing)} of {len(expected)} tensors are missing: {', '.join(missing[:5])}")
+    for name, dims in expected.items():
+        if found[name].shape != dims:
+            raise ValueError(f"{name} has shape {list(found[name].shape)}; config.json calls for {list(dims)}")
+    beyond = [name for name in found if name not in expected and not ignorable(name)]
+    if beyond:
+        raise ValueError(f"{len(beyond)} tensors are none of this architecture's: {', '.join(sorted(beyond)[:5])}")
 
 
 def _files(folder: Path) -> list[Path]:
