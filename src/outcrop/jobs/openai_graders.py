@@ -183,8 +183,9 @@ def _check_judge(grader: Grader, place: str) -> None:
     sampling = grader.get("sampling_params") or {}
     if not isinstance(sampling, dict) or sampling.keys() - set(SAMPLING):
         raise GraderFault(f"{place}.sampling_params", f"known: {', '.join(SAMPLING)}")
-    low_high = grader.get("range") or [0, 1]
-    if len(low_high) != 2 or not all(_is_number(bound) for bound in low_high) or low_high[0] >= low_high[1]:
+    bounds = grader.get("range") or [0, 1]
+    numbers = isinstance(bounds, list) and len(bounds) == 2 and all(map(_is_number, bounds))
+    if not numbers or bounds[0] >= bounds[1]:
         raise GraderFault(f"{place}.range", "expected two numbers, the lower first")
 
 
@@ -206,7 +207,9 @@ def _judge(grader: Grader, spaces: dict[str, Any], ask: Ask) -> float:
 
 def _check_label(grader: Grader, place: str) -> None:
     _check_judge(grader, place)
-    if not set(grader["passing_labels"]) <= set(grader["labels"]):
+    if not all(isinstance(label, str) for label in grader["labels"]):
+        raise GraderFault(f"{place}.labels", "each must be a string")
+    if not all(label in grader["labels"] for label in grader["passing_labels"]):
         raise GraderFault(f"{place}.passing_labels", "each must be one of labels")
 
 
