@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.live import clean_environment, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120
@@ -20,12 +20,12 @@ START_S = 120
 @pytest.fixture(scope="session", autouse=True)
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running Outcrop; credentials that any SDK finds (the server asks for none)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     home = tmp_path_factory.mktemp("home")
-    command = [str(ROOT / ".venv/bin/python"), "-m", "outcrop", "serve", "--home", str(home), "--no-auth"]
-    server = subprocess.Popen([*command, "--port", str(port), "--tls-port", "0"], stdout=subprocess.DEVNULL)
+    python = ROOT / os.environ.get("VENV", ".venv") / "bin/python"  # as in the Makefile
+    command = [str(python), "-m", "outcrop", "serve", "--home", str(home), "--no-auth"]
+    command += ["--port", str(port), "--tls-port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=clean_environment())
     url = f"http://127.0.0.1:{port}"
     os.environ |= {
         "OUTCROP_TEST_URL": url,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from granian.server.embed import Server
 
 from outcrop.wire.gateway import HUNG_UP, Gateway
 from outcrop.wire.operation import Call, Handler, Identity
+from tests.live import free_ports
 
 from .asgi import fake_services
 from .test_gateway import BODY, CONVERSE, EVENT, REPLY, STREAM
@@ -77,9 +77,7 @@ async def _until_quiet(reader: asyncio.StreamReader) -> bytes:
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[Served]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     served = Served(port)
     handlers = {CONVERSE: Handler(served.converse), STREAM: Handler(served.converse_stream)}
     app = Gateway(served.services, served.authenticate, handlers)
