@@ -112,6 +112,25 @@ def test_graders_that_cannot_be(grader: Any, place: str) -> None:
     assert raised.value.place == place
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "grader",
+    [
+        string("eq", input="{" * 400_000),
+        judge(type="label_model", labels=[*map(str, range(90_000))], passing_labels=[*map(str, range(90_000))]),
+    ],
+)
+def test_a_large_grader_is_read_once(grader: Any) -> None:
+    check(grader)
+
+
+def test_braces_that_never_close_are_words() -> None:
+    grader = string("eq", input="{{ {{item.wanted}} {{", reference="x")
+    with pytest.raises(GraderFault, match="neither"):
+        check(grader)
+    check(string("eq", input="}} {{item.wanted}} {{ item"))
+
+
 def test_what_a_line_must_have() -> None:
     grader = {"type": "multi", "graders": {"a": string("eq"), "b": string("eq", reference="{{item.deep.list[7]}}")}}
     assert missing(grader, ITEM) == ["item.deep.list[7]"]

@@ -89,12 +89,20 @@ def _texts(grader: Grader) -> Iterator[str]:
 
 
 def _check_template(text: str, place: str) -> None:
-    for found in re.findall(r"\{\{.*?\}\}", text, re.DOTALL):
+    for found in _braced(text):
         match = TEMPLATE.fullmatch(found)
         if match is None:
             raise GraderFault(place, f"the template {found[:80]} is neither {{{{item.NAME}}}} nor {{{{sample.NAME}}}}")
         if match[1] == "sample" and match[2].split(".")[0].split("[")[0] not in SAMPLE:
             raise GraderFault(place, f"the template {found[:80]}: a sample has {', '.join(SAMPLE)}")
+
+
+def _braced(text: str) -> Iterator[str]:
+    """What stands in double braces. A lazy pattern would look through to the end of the text from every brace."""
+    start = text.find("{{")
+    while start >= 0 and (end := text.find("}}", start + 2)) >= 0:
+        yield text[start : end + 2]
+        start = text.find("{{", end + 2)
 
 
 def _sample(answer: str) -> dict[str, Any]:
@@ -209,7 +217,8 @@ def _check_label(grader: Grader, place: str) -> None:
     _check_judge(grader, place)
     if not all(isinstance(label, str) for label in grader["labels"]):
         raise GraderFault(f"{place}.labels", "each must be a string")
-    if not all(label in grader["labels"] for label in grader["passing_labels"]):
+    known = set(grader["labels"])
+    if not all(isinstance(label, str) and label in known for label in grader["passing_labels"]):
         raise GraderFault(f"{place}.passing_labels", "each must be one of labels")
 
 
