@@ -157,6 +157,13 @@ def test_messages_of_one_side_become_one_and_those_that_say_nothing_none():
     ]
 
 
+@pytest.mark.timeout(60)
+def test_thousands_of_system_messages_are_each_read_once():
+    told = [{"role": "system", "content": "Be brief."}] * 30_000
+    asked = read({"messages": [*HELLO, *told, *HELLO]})["messages"]
+    assert [len(asked), len(asked[0]["content"]), asked[-1]["role"]] == [30_001, 2, "system"]
+
+
 def test_where_only_the_system_speaks_it_is_answered():
     assert said({"role": "system", "content": "Say hello."}) == [("user", [{"text": "Say hello."}])]
 

@@ -113,10 +113,10 @@ def _conversation(given: list[Any]) -> dict[str, Any]:
     """messages and system: what is said to the model before anybody speaks is its system prompt. Where nobody else
     speaks at all it is what the model answers: chat templates need somebody to answer to."""
     messages: list[Message] = []
+    spoken: Message | None = None
     for place, message in enumerate(given):
         with At(f"messages[{place}]"):
-            role, content = _message(message)
-            say(messages, role, content)
+            spoken = say(messages, spoken, *_message(message))
     if not messages:
         raise fault("#: messages: there must be at least one message", "messages")
     lead = next((place for place, message in enumerate(messages) if message["role"] != "system"), len(messages))

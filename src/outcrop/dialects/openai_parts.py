@@ -250,16 +250,17 @@ def _data(url: Any, what: str) -> tuple[str, str]:
     return head[1].lower(), url[head.end() :]
 
 
-def say(messages: list[Message], role: str, content: list[Block]) -> None:
-    """Add to a conversation in which user and assistant alternate. A system message keeps its place, but for one
-    between two messages of the same side: it then follows them."""
+def say(messages: list[Message], spoken: Message | None, role: str, content: list[Block]) -> Message | None:
+    """Add to a conversation in which user and assistant alternate. `spoken` is the last message of one of them; what
+    that then is comes back. A system message keeps its place, but for one between two messages of the same side: it
+    then follows them."""
     if not content:
-        return
-    spoken = next((message for message in reversed(messages) if message["role"] != "system"), None)
+        return spoken
     if role != "system" and spoken and spoken["role"] == role:
         spoken["content"] += content
-    else:
-        messages.append({"role": role, "content": content})
+        return spoken
+    messages.append({"role": role, "content": content})
+    return spoken if role == "system" else messages[-1]
 
 
 def tool_use(id: Any, name: Any, arguments: Any) -> Block:

@@ -185,9 +185,10 @@ def _logprobs(body: dict[str, Any]) -> dict[str, Any]:
 
 def _conversation(items: Sequence[dict[str, Any]], instructions: list[Block]) -> dict[str, Any]:
     messages: list[Message] = []
+    spoken: Message | None = None
     for place, item in enumerate(items):
         with At(f"input[{place}]"):
-            say(messages, *_item(item))
+            spoken = say(messages, spoken, *_item(item))
     if not messages:
         raise fault("#: input: there must be something to answer", "input")
     lead = next((place for place, message in enumerate(messages) if message["role"] != "system"), len(messages))
