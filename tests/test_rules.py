@@ -96,6 +96,15 @@ def test_what_bedrock_takes_passes(asked):
     check(asked, MODEL)
 
 
+@pytest.mark.timeout(60)
+def test_tens_of_thousands_of_tools_and_calls_are_each_read_once():
+    names = [f"f{place}" for place in range(60_000)]
+    uses = [{"toolUse": {"toolUseId": name, "name": name, "input": {}}} for name in names]
+    results = [{"toolResult": {"toolUseId": name, "content": []}} for name in names]
+    tools = [{"toolSpec": {"name": name, "inputSchema": {"json": {}}}} for name in names]
+    check(turn(user("a"), assistant(*uses), user(*reversed(results)), toolConfig={"tools": tools}), MODEL)
+
+
 def test_two_calls_want_two_results_in_any_order():
     calls = [{"toolUse": {"toolUseId": str(n), "name": "f", "input": {}}} for n in (1, 2)]
     results = [{"toolResult": {"toolUseId": str(n), "content": []}} for n in (2, 1)]

@@ -11,6 +11,7 @@ as with Claude.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -149,8 +150,8 @@ def _tool_config(turn: Turn) -> None:
         )
     tools = (config or {}).get("tools", [])
     names = [_tool_name(tool["toolSpec"], place) for place, tool in enumerate(tools) if "toolSpec" in tool]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValidationException(f"The tool {twice[0]} is defined more than once at toolConfig.tools.")
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise ValidationException(f"The tool {twice} is defined more than once at toolConfig.tools.")
     chosen = (config or {}).get("toolChoice", {}).get("tool", {}).get("name")
     if chosen is not None and chosen not in names:
         raise ValidationException(f"The tool {chosen} at toolConfig.toolChoice is not defined at toolConfig.tools.")
@@ -176,11 +177,12 @@ def _tool_results(messages: list[Message]) -> None:
 
 
 def _answered(asked: list[str], given: list[str], place: int) -> None:
-    if missing := [use for use in asked if use not in given]:
+    answered = set(given)
+    if missing := [use for use in asked if use not in answered]:
         raise ValidationException(
             f"Expected toolResult blocks at messages.{place}.content for the following Ids: {', '.join(missing)}"
         )
-    if len(given) > len(asked) or set(given) - set(asked):
+    if len(given) > len(asked) or answered - set(asked):
         raise ValidationException(
             f"The number of toolResult blocks at messages.{place}.content exceeds the number of toolUse blocks of "
             "previous turn."
