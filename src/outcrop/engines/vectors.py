@@ -81,7 +81,12 @@ async def _inputs(
 ) -> tuple[list[Input], dict[int, int]]:
     inputs: list[Input] = []
     cut: dict[int, int] = {}
+    read = 0
     for place, text in enumerate(texts):
+        read += len(text)
+        if read >= LONG_TEXT:  # many short texts hold the loop as long as a long one would
+            read = 0
+            await asyncio.sleep(0)
         ids = await _ids(http, endpoint, text, limit)
         if ids is None or len(ids) <= limit:
             inputs.append(text if ids is None else ids)
