@@ -146,12 +146,14 @@ async def _fitting(call: Call, model: str, body: dict[str, Any], items: Items) -
 
 
 def _without_oldest(items: Items) -> Items:
-    """The items without the oldest turn: from the second message of a user on. What developers said stays."""
+    """The items without the oldest turn, or eighth of the turns: from a later message of a user on. What developers
+    said stays. Turn by turn, a conversation of thousands would be read and sent thousands of times."""
     users = [place for place, item in enumerate(items) if item.get("role") == "user"]
     if len(users) < 2:
         return items
-    told = [item for item in items[: users[1]] if item.get("role") in ("system", "developer")]
-    return told + items[users[1] :]
+    begin = users[max(1, len(users) // 8)]
+    told = [item for item in items[:begin] if item.get("role") in ("system", "developer")]
+    return told + items[begin:]
 
 
 async def _whole(call: Call, own: Items | None, asked: Awaitable[Gathered], events: Events) -> dict[str, Any]:
