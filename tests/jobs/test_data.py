@@ -26,6 +26,21 @@ TOOLS = {"tools": [{"toolSpec": {"name": "add", "inputSchema": {"json": {"type":
 USE = {"toolUse": {"toolUseId": "t1", "name": "add", "input": {"a": 1}}}
 RESULT = {"toolResult": {"toolUseId": "t1", "content": [{"text": "3"}]}}
 
+ODD = "line 1: a value is of the wrong type or out of range"
+
+
+def tools(**spec: Any) -> dict[str, Any]:
+    return {"tools": [{"toolSpec": {"name": "add", **spec}}]}
+
+
+def used(**given: Any) -> dict[str, Any]:
+    return {"toolUse": {**USE["toolUse"], "input": given}}
+
+
+def result(text: Any) -> dict[str, Any]:
+    return {"toolResult": {"toolUseId": "t1", "content": [{"text": text}]}}
+
+
 BAD: list[tuple[str, Any, str]] = [
     ("FINE_TUNING", b"", "has no records"),
     ("FINE_TUNING", b"\n \n", "has no records"),
@@ -34,6 +49,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("FINE_TUNING", b"[" * 100_000, "line 1: not JSON"),
     ("FINE_TUNING", b'{"prompt": NaN, "completion": "b"}', "NaN is not JSON"),
     ("FINE_TUNING", [["a", "b"]], "an object was expected, not list"),
+    ("FINE_TUNING", b'{"prompt": "a\\ud83d", "completion": "b"}', "line 1: an escape is half of a character"),
     ("FINE_TUNING", [{"question": "a"}], "of no known format"),
     ("FINE_TUNING", [{"prompt": "a"}], "of no known format"),
     ("FINE_TUNING", [{"prompt": 3, "completion": "b"}], "prompt is not a string"),
@@ -51,6 +67,14 @@ BAD: list[tuple[str, Any, str]] = [
     ("FINE_TUNING", [conversation(HELLO, said("assistant", USE))], "the tool 'add' is not in toolConfig"),
     ("FINE_TUNING", [conversation(HELLO, ANSWER, system="be brief")], "system is not a list"),
     ("FINE_TUNING", [conversation(HELLO, ANSWER, toolConfig={"tools": [{}]})], "no toolSpec"),
+    ("FINE_TUNING", [conversation(HELLO, ANSWER, toolConfig=tools(inputSchema="s"))], ODD),
+    ("FINE_TUNING", [conversation(HELLO, said("assistant", {"toolUse": {**USE["toolUse"], "name": ["x"]}}))], ODD),
+    ("FINE_TUNING", [conversation(HELLO, said("assistant", used(a=1 << 70)), toolConfig=TOOLS)], ODD),
+    (
+        "FINE_TUNING",
+        [conversation(HELLO, said("assistant", USE), said("user", result(5)), ANSWER, toolConfig=TOOLS)],
+        ODD,
+    ),
     ("CONTINUED_PRE_TRAINING", [GOOD], "of no known format; known: plain text (input)"),
     ("CONTINUED_PRE_TRAINING", [{"input": ""}], "input is empty"),
     ("REINFORCEMENT_FINE_TUNING", [{"messages": [{"role": "assistant", "content": "x"}]}], "is not the user's"),

@@ -206,8 +206,10 @@ async def test_logged_answers_are_the_teachers_own(objects: Objects, tmp_path: P
 
 async def test_a_large_body_is_fetched_from_its_own_object(objects: Objects, tmp_path: Path) -> None:
     body = record("large")["input"]["inputBodyJson"]
-    await objects.put("s3://logs/a/data/r_input.json.gz", json.dumps(body).encode())
-    await log(objects, record("", input={"inputBodyS3Path": "s3://logs/a/data/r_input.json.gz"}))
+    await objects.put("s3://logs/a/data/r_input.json.gz", gzip.compress(json.dumps(body).encode()))
+    await objects.put("s3://logs/a/data/t_input.json.gz", b"torn")
+    places = [f"s3://logs/a/data/{name}_input.json.gz" for name in ("r", "deleted", "t")]
+    await log(objects, *(record("", input={"inputBodyS3Path": place}) for place in places))
     assert await prompts(objects, tmp_path) == ["large"]
 
 

@@ -28,6 +28,8 @@ def pair(chosen: Any = YES, rejected: Any = HI | {"role": "assistant"}, **asked:
     return {"input": given, "preferred_output": [chosen], "non_preferred_output": [rejected]}
 
 
+ODD = "a value is of the wrong type or out of range"
+
 BAD: list[tuple[str, Any, str]] = [
     ("supervised", {"prompt": "a", "completion": "b"}, "of no known format; known: chat messages (messages)"),
     ("supervised", chat(), "messages is not a list with at least one entry"),
@@ -52,6 +54,10 @@ BAD: list[tuple[str, Any, str]] = [
         chat({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}, YES),
         "a part of type 'image_url' cannot be trained on",
     ),
+    ("supervised", chat({"role": ["user"], "content": "x"}, YES), ODD),
+    ("supervised", chat(HI, YES, tools=5), ODD),
+    ("supervised", chat(HI, YES, tools=[{"type": "function", "function": {"name": {}}}]), "not a function with a name"),
+    ("supervised", chat(HI, {"role": "assistant", "tool_calls": [{"function": {"name": {}}}]}, tools=[ADD]), ODD),
     ("dpo", chat(HI, YES), "of no known format; known: preferred and other output"),
     ("dpo", {"input": [], "preferred_output": [YES], "non_preferred_output": [YES]}, "input is not an object"),
     ("dpo", pair(YES, YES), "are the same"),

@@ -52,22 +52,23 @@ async def create_model_copy_job(call: Call, request: CreateModelCopyJobRequest) 
 async def _begun(call: Call, request: Any) -> Resource:
     services, id, name = call.services, new_id(), request["targetModelName"]
     check_tags(request.get("targetModelTags", []))
-    source = await find(call, CUSTOM_MODEL, request["sourceModelArn"], CUSTOM_MODEL)
-    check_active(source)
     try:
         await check_name(call, name)
     except ConflictException as error:  # which this operation does not model
         raise ValidationException(error.message) from error
-    path = source.body["modelArn"].split("/")[1]
-    body = {
-        **request,
-        "jobArn": arn(services.settings, COPY, id),
-        "status": "InProgress",
-        "sourceAccountId": services.settings.account_id,
-        "sourceModelName": source.name,
-        "targetModelArn": arn(services.settings, CUSTOM_MODEL, path, id),
-    }
-    job = await services.resources.create(COPY, id, body, token=request.get("clientRequestToken"))
+    async with services.deployments.changing:  # nobody deletes the source meanwhile
+        source = await find(call, CUSTOM_MODEL, request["sourceModelArn"], CUSTOM_MODEL)
+        check_active(source)
+        path = source.body["modelArn"].split("/")[1]
+        body = {
+            **request,
+            "jobArn": arn(services.settings, COPY, id),
+            "status": "InProgress",
+            "sourceAccountId": services.settings.account_id,
+            "sourceModelName": source.name,
+            "targetModelArn": arn(services.settings, CUSTOM_MODEL, path, id),
+        }
+        job = await services.resources.create(COPY, id, body, token=request.get("clientRequestToken"))
     services.imports.start(job)
     return job
 

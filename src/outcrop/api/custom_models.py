@@ -35,7 +35,7 @@ SHOWN = (
 
 FILTERS = {
     "baseModelArnEquals": lambda made, wanted: made.body["baseModelArn"] == wanted,
-    "foundationModelArnEquals": lambda made, wanted: made.body["baseModelArn"] == wanted,
+    "foundationModelArnEquals": lambda made, wanted: _foundation(made) == wanted,
     "modelStatus": lambda made, wanted: made.body["modelStatus"] == wanted,
     "isOwned": lambda made, wanted: wanted,
 }
@@ -89,8 +89,18 @@ async def _leaning(call: Call, made: Resource) -> list[str]:
     training = [job.body["jobArn"] for job in await resources.list(JOB) if _needs(job, "baseModelArn", arn)]
     copying = [job.body["jobArn"] for job in await resources.list(COPY) if _needs(job, "sourceModelArn", arn)]
     models = await resources.list(CUSTOM_MODEL)
-    over = [model.body["modelArn"] for model in models if model.body["base"].get("whole") == made.id]
+    over = [model.body["modelArn"] for model in models if _is_over(model, made)]
     return [*await call.services.deployments.leaning(arn), *training, *copying, *over]
+
+
+def _foundation(made: Resource) -> str:
+    """The ARN of the foundation model at the bottom."""
+    return made.body["base"].get("foundation") or made.body["baseModelArn"]
+
+
+def _is_over(model: Resource, made: Resource) -> bool:
+    """Whether a custom model is an adapter over the weights of another."""
+    return model.body.get("form") == "adapter" and model.body["base"].get("whole") == made.id
 
 
 def _needs(job: Resource, member: str, arn: str) -> bool:

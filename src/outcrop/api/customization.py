@@ -19,6 +19,7 @@ from ..turn import Reply, Turn
 from ..wire.operation import operation
 from .custom_models import check_name
 from .listing import created, find, listed, moment, repeated
+from .tags import check_tags
 
 if TYPE_CHECKING:
     from ..shapes.bedrock import (
@@ -64,23 +65,24 @@ async def make(call: Call, request: Any, id: str, **members: Any) -> Resource:
     if kind not in hyperparameters.METHODS:
         raise ValidationException(f"A job cannot have the customizationType {kind}.")
     hyperparameters.read(kind, hyperparameters.given(request))
-    base = await _base(call, request["baseModelIdentifier"])
+    for tags in ("jobTags", "customModelTags"):
+        check_tags(request.get(tags, []))
     extra = members if "grader" in members else await _method(call, kind, request.get("customizationConfig", {}))
     await _check_data(call, kind, request)
     await check_name(call, request["customModelName"])
     services = call.services
-    body = state.fresh(
-        request,
-        jobArn=arn(services.settings, ARN, base["id"], id),
-        customizationType=kind,
-        base=base,
-        baseModelArn=base["arn"],
-        **{**members, **extra},
-    )
-    name, token = request["jobName"], request.get("clientRequestToken")
-    job = await services.resources.create(JOB, id, body, name=name, token=token)
-    services.jobs.submit(id)
-    return job
+    async with services.deployments.changing:  # nobody deletes the base meanwhile
+        base = await _base(call, request["baseModelIdentifier"])
+        body = state.fresh(
+            request,
+            jobArn=arn(services.settings, ARN, base["id"], id),
+            customizationType=kind,
+            base=base,
+            baseModelArn=base["arn"],
+            **{**members, **extra},
+        )
+        name, token = request["jobName"], request.get("clientRequestToken")
+        return await services.jobs.create(id, body, name, token)
 
 
 async def _base(call: Call, identifier: str) -> dict[str, Any]:
@@ -89,18 +91,27 @@ async def _base(call: Call, identifier: str) -> dict[str, Any]:
         custom = await find(call, CUSTOM_MODEL, identifier, CUSTOM_MODEL)
         if custom.body["modelStatus"] != "Active":
             raise ValidationException(f"The custom model {custom.name} is {custom.body['modelStatus']}.")
-        return {**custom.body["base"], **_weights(call, custom), "arn": custom.body["modelArn"], "custom": custom.id}
+        return {**_weights(call, custom), "arn": custom.body["modelArn"], "custom": custom.id}
     model = await call.services.catalog.resolve(identifier)
     _check_trainable(model)
-    return {"id": model.id, "arn": model.arn, "source": model.source, "folder": model.folder}
+    return {
+        "id": model.id,
+        "arn": model.arn,
+        "foundation": model.arn,
+        "source": model.source,
+        "folder": model.folder,
+    }
 
 
-def _weights(call: Call, custom: Resource) -> dict[str, str]:
-    """Where training goes on from: the custom model's adapter, which is trained further, or its own weights."""
-    folder = call.services.deployments.models.folder(CUSTOM_MODEL, custom.id)
+def _weights(call: Call, custom: Resource) -> dict[str, Any]:
+    """Where training goes on from: the custom model's adapter over what that was trained on, or its own weights."""
+    folder, under = call.services.deployments.models.folder(CUSTOM_MODEL, custom.id), custom.body["base"]
     if custom.body["form"] == "adapter":
-        return {"adapter": str(folder / "adapter")}
-    return {"source": str(folder / "model.gguf"), "folder": str(folder / "hf"), "whole": custom.id}
+        return {**under, "adapter": str(folder / "adapter")}
+    kept = {name: under[name] for name in ("id", "foundation") if name in under}
+    serving = custom.body.get("serving") or under.get("serving")
+    whole = {"source": str(folder / "model.gguf"), "folder": str(folder / "hf"), "whole": custom.id}
+    return {**kept, **whole, **({"serving": serving} if serving else {})}
 
 
 def _check_trainable(model: Model) -> None:
@@ -168,8 +179,9 @@ async def _check_data(call: Call, kind: str, request: Any) -> None:
     train = [source["s3Uri"]] if "s3Uri" in source else []
     for place in (*train, *(validator["s3Uri"] for validator in validators)):
         await _accessible(call.services.objects.head(place), place)
-    out = request["outputDataConfig"]["s3Uri"]
-    await _accessible(call.services.objects.list(f"{out.rstrip('/')}/"), out)
+    out = request["outputDataConfig"]["s3Uri"].rstrip("/")
+    await _accessible(call.services.objects.list(f"{out}/"), out)
+    call.services.objects.check_below(out)
 
 
 async def _accessible(look: Any, place: str) -> None:

@@ -49,7 +49,7 @@ def _write(stamp: str, last: str) -> str:
 def _read(token: str, stamp: str) -> str:
     try:
         found, last = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise ValidationException("The provided nextToken is invalid.") from error
     if found != stamp or not isinstance(last, str):
         raise ValidationException("The provided nextToken is invalid.")

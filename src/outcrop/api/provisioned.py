@@ -139,6 +139,8 @@ async def update_provisioned_model_throughput(
         leads = await _leads(call, request["desiredModelId"]) if "desiredModelId" in request else None
         if leads and leads["foundationModelArn"] != made.body["foundationModelArn"]:
             raise ValidationException("A provisioned throughput can only be given another model of the same base.")
+        if leads and leads["engine"] != made.body["engine"]:
+            await _check_room(call, leads["engine"], made.body["modelUnits"])
         if name := request.get("desiredProvisionedModelName"):
             await _rename(call, made, name)
         if leads:

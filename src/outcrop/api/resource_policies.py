@@ -61,5 +61,5 @@ async def delete_resource_policy(call: Call, request: DeleteResourcePolicyReques
 def _is_object(text: str) -> bool:
     try:
         return isinstance(json.loads(text), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

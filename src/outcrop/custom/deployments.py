@@ -114,7 +114,8 @@ class Deployments:
         made = await self._resources.get(kind, id)
         wanted, before = made.body["wanted"], made.body["target"]
         try:
-            await self._load(await self._model(made, wanted))
+            model = await self._model(made, wanted)
+            await self._load(model)
         except ServiceError as error:
             log.error("%s cannot answer: %s", made.body["arn"], error)
             await self._change(made, _failed(error.message))
@@ -122,9 +123,8 @@ class Deployments:
             log.exception("%s cannot answer", made.body["arn"])
             await self._change(made, _failed("The service met an unexpected condition; see its log."))
         else:
-            await self._change(made, _up(wanted, SERVING[kind]))
-        for target in {wanted, before}:
-            await self._release(target)
+            await self._change(made, _up(wanted, SERVING[kind], model.engine))
+        await self._leave(made, {wanted, before})
 
     async def _load(self, model: Model) -> None:
         """Wait until an engine answers for the model. Raises what keeps it from that."""
@@ -140,6 +140,16 @@ class Deployments:
             await self._resources.insist(made.kind, made.id, edit)
         self.models.forget()
 
+    async def _leave(self, made: Resource, targets: set[str]) -> None:
+        """Let go of the targets that it has not in the end, and of the slots of engines that it is not on."""
+        kept = await self._resources.find(made.kind, made.id)
+        stays = {kept.body["target"], kept.body["wanted"]} if kept else set()
+        engines = {await self._engine_of(target) for target in stays}
+        for target in targets - stays:
+            if await self._engine_of(target) not in engines:
+                await self._unreserve(target, made.body["arn"])
+            await self._release(target)
+
     async def _unreserve(self, target: str, arn: str) -> None:
         with suppress(ServiceError):
             self._engines.unreserve(await self.models.of_target(target, arn))
@@ -151,8 +161,20 @@ class Deployments:
         with suppress(ServiceError):
             model = await self.models.of_target(target, target)
             self._engines.release(model)
-            if not model.adapter:
+            if not model.adapter and model.engine not in await self._in_use():
                 self._engines.unload(model.engine)
+
+    async def _in_use(self) -> set[str]:
+        """The engines of all that answers: adapters may run over weights that by themselves nobody wants any more."""
+        every = [found for kind in SERVING for found in await self._resources.list(kind)]
+        return {await self._engine_of(found.body["target"]) for found in every}
+
+    async def _engine_of(self, target: str) -> str:
+        """The engine that answers for a target; none for one that is gone."""
+        try:
+            return (await self.models.of_target(target, target)).engine
+        except ServiceError:
+            return ""
 
 
 def fresh(request: Any, arn: str, target: str, **members: Any) -> Body:
@@ -166,11 +188,12 @@ def wanting(target: str) -> Callable[[Body], Body]:
     return lambda body: {**body, "wanted": target, "update": {"target": target, "status": "Updating"}, **_now()}
 
 
-def _up(target: str, status: str) -> Callable[[Body], Body]:
+def _up(target: str, status: str, engine: str) -> Callable[[Body], Body]:
     def edit(body: Body) -> Body:
         if body["wanted"] != target:  # wanted something else meanwhile: that is still to come
             return body
         update = {"update": {"target": target, "status": "UpdateCompleted"}} if "update" in body else {}
+        update |= {"engine": engine} if "engine" in body else {}
         kept = {name: value for name, value in body.items() if name != "failureMessage"}
         return {**kept, "target": target, "status": status, **update, **_now()}
 

@@ -91,8 +91,8 @@ class CustomModels:
             "source": str(folder / "model.gguf"),
             "base": body["modelArn"],
         }
-        if "serving" in body:  # imported: all that is known stands in its own record
-            kept = {key: tuple(value) if isinstance(value, list) else value for key, value in body["serving"].items()}
+        if known := body.get("serving") or body["base"].get("serving"):  # imported, or trained on what was
+            kept = {key: tuple(value) if isinstance(value, list) else value for key, value in known.items()}
             return Model(**{**kept, **whole, "provider": "Imported", "region": self._settings.region})
         base = await self._catalog.resolve(body["base"]["id"])
         return replace(base, **whole, package="", mmproj=None, folder=str(folder / "hf"))

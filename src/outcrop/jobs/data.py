@@ -25,6 +25,10 @@ LEAST_RECORDS = 10
 """What OpenAI asks of a training file; Bedrock's formats may have fewer."""
 
 
+ODD = (TypeError, AttributeError, LookupError, ValueError)
+"""What comes of a value of a shape that no format has."""
+
+
 class DataError(Exception):
     """Data that cannot be trained on. The message names lines and reasons."""
 
@@ -42,7 +46,7 @@ def read(path: Path, kind: str, part: str = "train") -> tuple[str, list[Row]]:
     for number, line in _lines(path):
         try:
             format = _format(line, FORMATS[kind])
-            rows.append(format.read(line))
+            rows.append(_row(format, line))
             formats.add(format.name)
         except Fault as fault:
             faults.append(f"line {number}: {fault}")
@@ -54,7 +58,14 @@ def read(path: Path, kind: str, part: str = "train") -> tuple[str, list[Row]]:
 
 def check(line: Row, kind: str) -> Row:
     """One line as a row. Raises Fault."""
-    return _format(line, FORMATS[kind]).read(line)
+    return _row(_format(line, FORMATS[kind]), line)
+
+
+def _row(format: Format, line: Row) -> Row:
+    try:
+        return format.read(line)
+    except ODD as error:
+        raise Fault(f"a value is of the wrong type or out of range ({str(error)[:80]})") from error
 
 
 def _check(path: Path, rows: list[Row], faults: list[str], formats: set[str], most: int) -> None:
@@ -81,9 +92,13 @@ def _parsed(line: bytes) -> Any:
     if len(line) > LONGEST_LINE:
         return Fault(f"longer than {LONGEST_LINE >> 20} MiB")
     try:
-        return json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+        value = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
     except UnicodeDecodeError:
         return Fault("not UTF-8")
+    except UnicodeEncodeError:
+        return Fault("an escape is half of a character (a surrogate without its other half)")
     except (ValueError, RecursionError) as error:
         return Fault(f"not JSON ({str(error)[:80]})")
 

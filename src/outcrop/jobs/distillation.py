@@ -17,7 +17,7 @@ from ..errors import ModelNotReadyException, ServiceError, ServiceUnavailableExc
 from ..store.files import write_whole
 from ..turn import Reply, Turn
 from . import data
-from .data import DataError
+from .data import DataError, Fault
 
 Ask = Callable[[str, Turn], Awaitable[Reply]]
 """(model id, turn) -> the model's answer."""
@@ -102,12 +102,17 @@ def _open(turn: Mapping[str, Any]) -> bool:
 
 
 def _line(turn: Mapping[str, Any], answer: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A line of training data; None where the answer is not whole."""
+    """A line of training data; None where the answer is not whole, or cannot be learnt."""
     said = _learnable(answer) if answer else []
     if _open(turn) and not said:
         return None
     last = [{"role": "assistant", "content": said}] if said else []
-    return {"schemaVersion": "bedrock-conversation-2024", **turn, "messages": [*turn["messages"], *last]}
+    line = {"schemaVersion": "bedrock-conversation-2024", **turn, "messages": [*turn["messages"], *last]}
+    try:
+        data.check(line, "DISTILLATION")
+    except Fault:  # the teacher called a tool that there is not
+        return None
+    return line
 
 
 def _learnable(answer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ job ended appears whole or not at all.
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ class JobFolder:
                 whole, _, _ = file.read().rpartition(b"\n")
         except FileNotFoundError:
             return [], place
-        return [json.loads(line) for line in whole.splitlines()], place + len(whole) + bool(whole)
+        return [*_events(whole)], place + len(whole) + bool(whole)
 
     def result(self) -> dict[str, Any] | None:
         return self._read("result.json")
@@ -60,6 +62,10 @@ class JobFolder:
 
     def forget_failure(self) -> None:
         (self.path / "failure.json").unlink(missing_ok=True)
+
+    def forget_checkpoints(self) -> None:
+        """Nobody will go on from them any more."""
+        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
 
     def artifacts(self) -> list[Path]:
         """Metrics and plots, for the output bucket."""
@@ -80,3 +86,12 @@ class JobFolder:
             return json.loads((self.path / name).read_bytes())
         except FileNotFoundError:
             return None
+
+
+def _events(lines: bytes) -> Iterator[dict[str, Any]]:
+    """What was reported. A full disk may have cut a line short before the next one was written."""
+    for line in lines.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue

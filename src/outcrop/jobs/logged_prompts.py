@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..errors import ResourceNotFoundException
 from ..store.files import write_whole
 from ..store.objects import Objects
 from . import data
@@ -18,7 +19,7 @@ from .data import DataError, Fault
 
 OPERATIONS = ("Converse", "ConverseStream")
 """Records whose bodies are in the house language; InvokeModel's are in each family's own."""
-MEMBERS = ("system", "messages", "toolConfig")
+MEMBERS = {"system", "messages", "toolConfig"}
 
 Record = dict[str, Any]
 Test = Callable[[dict[str, str]], bool]
@@ -43,7 +44,7 @@ async def collect(objects: Objects, config: dict[str, Any], teacher: str, out: P
 
 def _records(url: str, content: bytes) -> Iterator[Record]:
     """The invocations in a log object; lines that are none are passed over."""
-    for line in (gzip.decompress(content) if url.endswith(".gz") else content).splitlines():
+    for line in _unpacked(url, content).splitlines():
         try:
             record = json.loads(line)
         except ValueError:
@@ -52,16 +53,20 @@ def _records(url: str, content: bytes) -> Iterator[Record]:
             yield record
 
 
+def _unpacked(url: str, content: bytes) -> bytes:
+    return gzip.decompress(content) if url.endswith(".gz") else content
+
+
 async def _line(objects: Objects, record: Record, answered: bool) -> list[Record]:
-    """The record as a line of data; none when it is not one."""
-    asked = await _body(objects, record, "input")
-    line = {"schemaVersion": "bedrock-conversation-2024", **{name: asked[name] for name in MEMBERS if name in asked}}
-    if answered:
-        message = (await _body(objects, record, "output")).get("output", {}).get("message")
-        line["messages"] = [*line.get("messages", []), message]
+    """The record as a line of data; none when it is not one, or when its body is gone."""
     try:
+        asked = await _body(objects, record, "input")
+        line = {"schemaVersion": "bedrock-conversation-2024", **{name: asked[name] for name in MEMBERS & asked.keys()}}
+        if answered:
+            message = (await _body(objects, record, "output")).get("output", {}).get("message")
+            line["messages"] = [*line.get("messages", []), message]
         data.check(line, "prompts")
-    except Fault:
+    except (Fault, ResourceNotFoundException, ValueError, gzip.BadGzipFile):
         return []
     return [line]
 
@@ -70,7 +75,7 @@ async def _body(objects: Objects, record: Record, side: str) -> Record:
     """A body that stands in the record, or in an object of its own because it is large."""
     part = record.get(side, {})
     if place := part.get(f"{side}BodyS3Path"):
-        return json.loads(await objects.get(place))
+        return json.loads(_unpacked(place, await objects.get(place)))
     body = part.get(f"{side}BodyJson", {})
     return body if isinstance(body, dict) else {}
 

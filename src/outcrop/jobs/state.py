@@ -43,8 +43,9 @@ def paused(body: Body) -> Body:
 
 
 def resumed(body: Body) -> Body:
-    """As it was before it was paused."""
-    return _touched({member: value for member, value in body.items() if member != "paused"})
+    """As it was before it was paused, if it was."""
+    left = {member: value for member, value in body.items() if member != "paused"}
+    return _touched(left) if "paused" in body else body
 
 
 def rests(body: Mapping[str, Any]) -> bool:

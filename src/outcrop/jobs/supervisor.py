@@ -12,10 +12,10 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import __version__
 from ..config import Settings
@@ -41,6 +41,7 @@ STOPPED = 3
 """The exit status of a worker that was asked to leave."""
 
 log = logging.getLogger("outcrop.jobs")
+T = TypeVar("T")
 
 
 Deliver = Callable[[Resource, JobFolder], Awaitable[None]]
@@ -70,7 +71,8 @@ class Jobs:
         self._resuming = asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._workers: dict[str, Worker] = {}
-        self._stopping: set[asyncio.Task[None]] = set()
+        self._held: set[asyncio.Task[Any]] = set()
+        """What goes on when who asked for it has left."""
         self._preparing = Preparing(settings, resources, objects)
         self.deliver: Deliver | None = None
         self.serve: Serve | None = None
@@ -90,6 +92,15 @@ class Jobs:
             if job.body["status"] in state.UNFINISHED and not state.rests(job.body):
                 self.submit(job.id)
 
+    async def create(self, id: str, body: dict[str, Any], name: str, token: str | None) -> Resource:
+        """Keep a new job, which then waits for its turn. ConflictException when its name is taken."""
+        return await self._surely(self._create(id, body, name, token))
+
+    async def _create(self, id: str, body: dict[str, Any], name: str, token: str | None) -> Resource:
+        job = await self._resources.create(JOB, id, body, name=name, token=token)
+        self.submit(job.id)
+        return job
+
     def submit(self, id: str) -> None:
         """Run a job that stands in the records, when its turn comes."""
         task = self._tasks[id] = asyncio.create_task(self._run(id), name=f"job {id}")
@@ -97,19 +108,28 @@ class Jobs:
 
     async def stop(self, id: str) -> None:
         """Ask a job to stop; returns at once. One that has ended stays as it is, one that is trained is completed."""
+        await self._surely(self._stop(id))
+
+    async def _stop(self, id: str) -> None:
         if self.folder(id).result():
             return
         await self._resources.change(JOB, id, state.stopping)
-        if not self._let_go(id):  # it was paused
+        if self._let_go(id):
+            self._hold(self._end_stopped(id))
+        else:  # it was paused
             await self._stopped(id)
+
+    async def _end_stopped(self, id: str) -> None:
+        """It may have been on its way out already, for a reason that is not its end."""
+        await self.left(id)
+        await self._stopped(id)
 
     def _let_go(self, id: str) -> bool:
         """Ask the worker to leave, or take the job out of the queue; whether there was either."""
         if worker := self._workers.get(id):
-            self._stopping.add(ending := asyncio.create_task(worker.stop()))
-            ending.add_done_callback(self._stopping.discard)
+            self._hold(worker.stop())
         elif task := self._tasks.get(id):
-            if not self.folder(id).result():  # else it is about to be completed
+            if not self.folder(id).result() and not task.cancelling():  # else it is about to be completed, or to leave
                 task.cancel()
         else:
             return False
@@ -117,6 +137,9 @@ class Jobs:
 
     async def pause(self, id: str) -> None:
         """Ask a job to leave with a checkpoint and wait, without a slot, until it is resumed; returns at once."""
+        await self._surely(self._pause(id))
+
+    async def _pause(self, id: str) -> None:
         if self.folder(id).result():
             return
         await self._resources.change(JOB, id, state.paused)
@@ -124,12 +147,26 @@ class Jobs:
 
     async def resume(self, id: str) -> None:
         """Let a paused job wait for its turn again. Of several callers at once one submits it."""
+        await self._surely(self._resume(id))
+
+    async def _resume(self, id: str) -> None:
         async with self._resuming:
             if not state.rests((await self._resources.get(JOB, id)).body):
                 return
             await self.left(id)  # it may have been paused this very moment
-            await self._resources.change(JOB, id, state.resumed)
-            self.submit(id)
+            job = await self._resources.change(JOB, id, state.resumed)
+            if job.body["status"] == "InProgress":  # nobody stopped it meanwhile
+                self.submit(id)
+
+    async def _surely(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work that is done to its end, whether or not who asked for it stays."""
+        return await asyncio.shield(self._hold(work))
+
+    def _hold(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._held.add(task)
+        task.add_done_callback(self._held.discard)
+        return task
 
     async def left(self, id: str, within_s: float | None = None) -> None:
         """Wait until nothing is done for a job any more, or so many seconds."""
@@ -138,7 +175,7 @@ class Jobs:
 
     async def close(self) -> None:
         """End the workers, which write a checkpoint first; their jobs go on when a server begins again."""
-        tasks = [*self._tasks.values(), *self._stopping]
+        tasks = [*self._tasks.values(), *self._held]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -187,6 +224,7 @@ class Jobs:
     async def _end(self, id: str, status: str, **members: Any) -> None:
         await self._preparing.forget(id)
         await self._resources.insist(JOB, id, state.ended(status, **members))
+        await asyncio.to_thread(self.folder(id).forget_checkpoints)
         log.info("job %s: %s %s", id, status, members.get("failureMessage", ""))
 
     # meanwhile: the worker ---------------------------------------------------------------------------------------
@@ -211,7 +249,7 @@ class Jobs:
     async def _is_leaving(self, id: str) -> bool:
         """Whether its leave was asked for: one that did not go in time was killed, and is not started again."""
         body = (await self._resources.get(JOB, id)).body
-        return body["status"] == "Stopping" or state.rests(body)
+        return body["status"] != "InProgress" or state.rests(body)
 
     async def _worked(self, id: str, folder: JobFolder) -> int:
         """One life of a worker: its exit status."""

@@ -86,8 +86,10 @@ class Staged:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        try:
+            self._file.close()  # which writes what is left, and the disk may be full
+        finally:
+            self.path.unlink(missing_ok=True)
 
     def write(self, block: bytes) -> None:
         self._file.write(block)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -95,7 +95,7 @@ class Objects:
             pieces = found.stream(min_chunk_size=PIECE)
         try:
             with temporary.open("wb") as file:
-                async for piece in pieces:
+                while piece := await _next(pieces, place):
                     await asyncio.to_thread(file.write, piece)
             temporary.replace(path)
         finally:
@@ -124,6 +124,14 @@ class Objects:
         except ResourceNotFoundException as error:
             if "bucket" in error.message:
                 raise
+
+    def check_below(self, url: str) -> None:
+        """ValidationException where nothing can be put below the URL: among local files an object is in the way."""
+        place = parse(url, prefix=True)
+        top = self.root / place.bucket
+        path = top / place.key
+        if not self._remote and any(folder.is_file() for folder in (path, *path.parents) if folder.is_relative_to(top)):
+            raise ValidationException(f"Nothing can be put below {place}: it is an object, or lies below one.")
 
     def create_bucket(self, name: str) -> None:
         """Make a bucket that is a local folder; one that is there already is no error."""
@@ -212,6 +220,12 @@ def _translated(place: Place, misplaced: Misplaced) -> Iterator[None]:
         if isinstance(error, FileNotFoundError):
             raise absent(place) from error
         raise ServiceUnavailableException(f"The object store cannot serve {place}: {reason}") from error
+
+
+async def _next(pieces: AsyncIterator[bytes], place: Place) -> bytes | None:
+    """The next piece of an object that is being read; None at its end."""
+    with _translated(place, absent):
+        return await anext(pieces, None)
 
 
 Opener = Callable[[str], ObjectStore]

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..jobs.folder import JobFolder
 from ..store.files import write_whole
 
 TRAINING_CSV = Path("training_artifacts/step_wise_training_metrics.csv")
@@ -32,6 +33,7 @@ class Progress:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file = (folder / "events.jsonl").open("a", encoding="utf-8")
+        self._file.write("\n" if _is_torn(folder / "events.jsonl") else "")
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -52,8 +54,7 @@ class Progress:
         return self._latest("validation_loss")
 
     def _latest(self, member: str) -> list[dict[str, Any]]:
-        lines = (self.folder / "events.jsonl").read_text("utf-8").splitlines()
-        events = [event for event in map(json.loads, lines) if member in event]
+        events = [event for event in JobFolder(self.folder).events() if member in event]
         latest = {(event.get("validator", 0), event["step"]): event for event in events}
         return [latest[key] for key in sorted(latest)]
 
@@ -71,6 +72,11 @@ class Progress:
         last = {event.get("validator", 0): event["validation_loss"] for event in validations}
         result = {"trainingLoss": self.steps()[-1]["loss"], "validationLosses": [*last.values()], "kind": kind}
         write_whole(self.folder / "result.json", json.dumps(result).encode())
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether the last line has no end: the disk was full, or the machine died."""
+    return path.read_bytes()[-1:] not in (b"", b"\n")
 
 
 def _write_csv(path: Path, loss: str, rows: list[tuple[dict[str, Any], float]]) -> None:
