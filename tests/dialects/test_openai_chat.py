@@ -230,6 +230,8 @@ def test_what_the_engine_is_asked_besides():
          "messages[0]", "a file of type a/b cannot be read"),
         ({"messages": [*HELLO, {"role": "assistant", "tool_calls": [
             {"id": "a", "function": {"name": "f", "arguments": "{"}}]}]}, "messages[1]", "are not JSON"),
+        ({"messages": [*HELLO, {"role": "assistant", "tool_calls": [
+            {"id": "a", "function": {"name": [], "arguments": "{}"}}]}]}, "messages[1]", "must be a string, not list"),
         ({"temperature": 2.1}, "temperature", "expected a value from 0 to 2, got 2.1"),
         ({"temperature": "hot"}, "temperature", "expected a number, got a string"),
         ({"temperature": True}, "temperature", "expected a number, got a boolean"),
@@ -240,9 +242,13 @@ def test_what_the_engine_is_asked_besides():
         ({"top_logprobs": 2}, "top_logprobs", "logprobs must be true"),
         ({"logprobs": "yes"}, "logprobs", "expected a boolean"),
         ({"tools": [{"type": "custom"}]}, "tools[0]", "tool type 'custom' is not supported"),
+        ({"tools": [{"type": "function", "function": {"name": {}}}]}, "tools[0]", "must be a string, not dict"),
         ({"tools": [TOOL], "tool_choice": "maybe"}, "tool_choice", "'maybe' is not one of"),
         ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools",
             "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": "z"}}]}}},
+         "tool_choice", "must name tools of this request"),
+        ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools",
+            "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": []}}]}}},
          "tool_choice", "must name tools of this request"),
         ({"response_format": {"type": "xml"}}, "response_format", "'xml' is not one of"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": 1}}}, "response_format",

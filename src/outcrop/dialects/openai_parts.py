@@ -269,7 +269,7 @@ def tool_use(id: Any, name: Any, arguments: Any) -> Block:
         given = orjson.loads(text(arguments, "arguments").strip() or "{}")
     except orjson.JSONDecodeError as error:
         raise ValueError(f"the arguments of the call {id} are not JSON ({error})") from error
-    return {"toolUse": {"toolUseId": tool_id(id), "name": name, "input": given}}
+    return {"toolUse": {"toolUseId": tool_id(id), "name": _tool_name(name), "input": given}}
 
 
 def tool_result(id: Any, content: list[Block]) -> Block:
@@ -299,7 +299,14 @@ def tool_spec(function: dict[str, Any]) -> dict[str, Any]:
     """A function as Converse's tool."""
     description = {"description": function["description"]} if function.get("description") else {}
     schema = _object(function.get("parameters") or {"type": "object", "properties": {}})
-    return {"toolSpec": {"name": function["name"], "inputSchema": {"json": schema}, **description}}
+    name = _tool_name(function["name"])
+    return {"toolSpec": {"name": name, "inputSchema": {"json": schema}, **description}}
+
+
+def _tool_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise ValueError(f"the name of a tool must be a string, not {type(name).__name__}")
+    return name
 
 
 def tools(body: dict[str, Any], read: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
@@ -342,11 +349,12 @@ def add_tools(turn: dict[str, Any], specs: list[dict[str, Any]], choice: Any, pa
 
 
 def _allowed(specs: list[dict[str, Any]], names: list[Any]) -> list[dict[str, Any]]:
-    known = [spec["toolSpec"]["name"] for spec in specs]
-    missing = [name for name in names if name not in known]
+    known = {spec["toolSpec"]["name"] for spec in specs}
+    missing = [name for name in names if not isinstance(name, str) or name not in known]
     if missing or not names:
         raise fault(f"#: tool_choice: allowed_tools must name tools of this request, not {missing}", "tool_choice")
-    return [spec for spec in specs if spec["toolSpec"]["name"] in names]
+    wanted = set(names)
+    return [spec for spec in specs if spec["toolSpec"]["name"] in wanted]
 
 
 def _add_spoken_of(turn: dict[str, Any]) -> None:
