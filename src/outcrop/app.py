@@ -19,7 +19,7 @@ from .config import Settings
 from .custom import CustomModels, Deployments, Imports
 from .endpoints.anthropic import anthropic_door
 from .endpoints.door import Door
-from .endpoints.openai import openai_door, stored
+from .endpoints.openai import files, openai_door, stored
 from .endpoints.openai.fine_tuning.results import deliver
 from .endpoints.s3 import s3_door
 from .endpoints.s3.door import S3Door
@@ -95,7 +95,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await jobs.begin(partial(taught, services), keys, partial(deliver, services), deployments.serve)
         await async_invokes.begin(partial(answered, services))
         old = {stored.KIND: lambda _: True, INVOCATION: over}  # no response takes days
-        retention = Retention(resources, settings.retention_days, old)
+        retention = Retention(resources, settings.retention_days, old, [partial(files.sweep, services)])
         stack.push_async_callback(retention.close)
         retention.begin()
         yield services

@@ -1,4 +1,5 @@
-"""Forgets what has ended long ago: answers that were kept to be read again, invocations that were done.
+"""Forgets what has ended long ago: answers that were kept to be read again, invocations that were done. Beside that it
+runs the sweeps of those whose things say themselves how long they stay.
 
 Knows the kinds of resources it is given, and for each how to tell whether a body may go.
 """
@@ -8,28 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from .errors import ServiceError
 from .store.resources import Resources
 
-EVERY_S = 6 * 3600
+EVERY_S = 3600
 DAY_MS = 24 * 3600 * 1000
 
 log = logging.getLogger("outcrop.retention")
 
 
-class Retention:
-    """Looks through the resources at its beginning and every six hours. `days` is their age; 0 keeps them for ever."""
+Sweep = Callable[[], Awaitable[int]]
+"""Deletes what is over; returns how many that were."""
 
-    def __init__(self, resources: Resources, days: int, ended: Mapping[str, Callable[[dict[str, Any]], bool]]) -> None:
+
+class Retention:
+    """Looks through the resources at its beginning and every hour. `days` is their age; 0 keeps them for ever."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        days: int,
+        ended: Mapping[str, Callable[[dict[str, Any]], bool]],
+        others: Sequence[Sweep] = (),
+    ) -> None:
         self._resources, self._days, self._ended = resources, days, ended
+        self._sweeps: list[Sweep] = [*([self.sweep] if days > 0 else []), *others]
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        if self._days > 0:
+        if self._sweeps:
             self._task = asyncio.create_task(self._run(), name="retention")
 
     async def close(self) -> None:
@@ -40,12 +52,8 @@ class Retention:
 
     async def _run(self) -> None:
         while True:
-            try:
-                await self.sweep()
-            except ServiceError as error:  # the database is away: later is soon enough
-                log.warning("nothing could be forgotten: %s", error.message)
-            except Exception:
-                log.exception("nothing could be forgotten")
+            for sweep in self._sweeps:
+                await _tried(sweep)
             await asyncio.sleep(EVERY_S)
 
     async def sweep(self) -> int:
@@ -59,3 +67,13 @@ class Retention:
         if count:
             log.info("%d resources of more than %d days are gone", count, self._days)
         return count
+
+
+async def _tried(sweep: Sweep) -> None:
+    """What one sweep meets does not keep the others from theirs."""
+    try:
+        await sweep()
+    except ServiceError as error:  # the database is away: later is soon enough
+        log.warning("nothing could be forgotten: %s", error.message)
+    except Exception:
+        log.exception("nothing could be forgotten")

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import base64
 import time
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from outcrop.endpoints.openai import files
 from outcrop.endpoints.openai.multipart import parse
-from outcrop.errors import ValidationException
+from outcrop.errors import ResourceNotFoundException, ValidationException
 from tests.endpoints.openai.conftest import House, refused
 from tests.wire.asgi import Answer
 
@@ -65,6 +67,8 @@ async def test_lists_by_purpose_and_in_pages(house: House) -> None:
     assert (await house.get("/files?purpose=batch")).json()["data"] == []
     refused(await house.get("/files?after=nobody"), 400, param="after")
     refused(await house.get("/files?order=up"), 400, param="order")
+    for limit in ("0", "10001", "0000010000000", "0" * 5000 + "1", "١"):
+        refused(await house.get(f"/files?limit={quote(limit)}"), 400, param="limit")
 
 
 async def test_a_file_whose_time_is_over_is_gone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +79,27 @@ async def test_a_file_whose_time_is_over_is_gone(house: House, monkeypatch: pyte
     monkeypatch.setattr(files.time, "time", lambda: now + 3700)
     assert (await house.get("/files")).json()["data"] == []
     refused(await house.get(f"/files/{made['id']}"), 404)
-    refused(await upload(house, b"a", "a", field("expires_after[seconds]", "9")), 400, param="expires_after")
+    for seconds in ("9", "0000036000000", "0" * 5000 + "3600"):
+        refused(await upload(house, b"a", "a", field("expires_after[seconds]", seconds)), 400, param="expires_after")
+
+
+async def test_files_whose_time_is_over_are_swept_with_their_content(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasts = field("expires_after[anchor]", "created_at") + field("expires_after[seconds]", "3600")
+    over, *stays = [
+        (await upload(house, b"a", "a", *more)).json()["id"]
+        for more in ([lasts], [lasts.replace(b"3600", b"7200")], [])
+    ]
+    assert await files.sweep(house.services) == 0
+    now = time.time()
+    monkeypatch.setattr(files.time, "time", lambda: now + 3700)
+    assert await files.sweep(house.services) == 1
+    assert {kept.id for kept in await house.resources.list(files.KIND)} == set(stays)
+    with pytest.raises(ResourceNotFoundException):
+        await house.objects.get(files.url(over))
+    assert [await house.objects.get(files.url(id)) for id in stays] == [b"a", b"a"]
+    assert await files.sweep(house.services) == 0
 
 
 @pytest.mark.parametrize(
@@ -99,6 +123,33 @@ async def test_a_file_whose_time_is_over_is_gone(house: House, monkeypatch: pyte
 async def test_forms_that_are_none(house: House, body: bytes, headers: dict[str, str], says: str) -> None:
     refused(await house.client("POST", "/v1/files", body, headers), 400, says)
     assert (await house.get("/files")).json()["data"] == []
+
+
+def named(parameter: str) -> bytes:
+    """A form whose file has this parameter for its name."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; {parameter}\r\n\r\na\r\n'
+    return form(field("purpose", "batch"), head.encode())
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "filename*=raw_unicode_escape''%5Cud800.txt",
+        "filename*=idna''a",
+        "filename*=undefined''a",
+        "filename*=punycode''%ff",
+        "filename*=a\0b''a",
+        f'filename="{"a" * 9000}"',
+    ],
+)
+async def test_a_name_that_cannot_be_read_again(house: House, parameter: str) -> None:
+    refused(await house.client("POST", "/v1/files", named(parameter), FORM), 400, "form")
+    assert (await house.get("/files")).json()["data"] == []
+
+
+async def test_a_name_in_another_character_set(house: House) -> None:
+    answer = await house.client("POST", "/v1/files", named("filename*=iso-8859-1'de'%e4.txt"), FORM)
+    assert answer.json()["filename"] == "ä.txt"
 
 
 async def test_a_file_that_is_too_large(house: House) -> None:
@@ -126,6 +177,17 @@ async def test_an_uploaded_image(house: House) -> None:
     assert (await house.respond(input=[{"role": "user", "content": [part]}])).status == 200
     [sent] = house.stub.body["messages"][0]["content"]
     assert sent["image_url"]["url"] == f"data:image/png;base64,{base64.b64encode(image).decode()}"
+
+
+@pytest.mark.parametrize("kind", ["chat", "responses"])
+async def test_a_file_named_again_and_again(house: House, kind: str) -> None:
+    id = (await upload(house, b"x" * (400 << 10))).json()["id"]
+    house.services.settings = replace(house.settings, max_body_mib=1)
+    part = {"type": "file", "file": {"file_id": id}} if kind == "chat" else {"type": "input_file", "file_id": id}
+    ask, key = (house.chat, "messages") if kind == "chat" else (house.respond, "input")
+    assert (await ask(**{key: [{"role": "user", "content": [part] * 2}]})).status == 200
+    answer = await ask(**{key: [{"role": "user", "content": [part] * 3}]})
+    refused(answer, 400, "files of this request are larger")
 
 
 async def test_a_file_in_a_message_that_is_not_there(house: House) -> None:

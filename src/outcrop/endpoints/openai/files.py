@@ -10,6 +10,7 @@ import base64
 import mimetypes
 import secrets
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...call import Call
@@ -17,7 +18,7 @@ from ...dialects.openai_parts import fault
 from ...errors import ResourceNotFoundException, ValidationException
 from ..door import Answer, Request
 from .multipart import Part, parse
-from .paging import page
+from .paging import is_number, page
 
 if TYPE_CHECKING:
     from ...services import Services
@@ -54,7 +55,7 @@ def _lifetime(form: dict[str, Part]) -> int | None:
     if given is None:
         return None
     low, high = LIFETIMES
-    if not given.isascii() or not given.isdecimal() or not low <= int(given[:9]) <= high:
+    if not is_number(given) or not low <= int(given) <= high:
         raise fault(f"#: expires_after: expected from {low} to {high} seconds", "expires_after")
     return int(given)
 
@@ -107,13 +108,24 @@ async def content(call: Call, request: Request) -> Answer:
 async def delete(call: Call, request: Request) -> Answer:
     """https://platform.openai.com/docs/api-reference/files/delete"""
     file = await found(call, request.params["file_id"])
-    await _remove(call, file["id"])
+    await _remove(call.services, file["id"])
     return Answer({"id": file["id"], "object": "file", "deleted": True})
 
 
-async def _remove(call: Call, id: str) -> None:
-    await call.services.objects.delete(url(id))
-    await call.services.resources.delete(KIND, id)
+async def _remove(services: Services, id: str) -> None:
+    """The content goes first: what is known of the file stays until there is nothing left to look for."""
+    await services.objects.delete(url(id))
+    await services.resources.forget(KIND, [id])
+
+
+async def sweep(services: Services) -> int:
+    """Delete the files whose time is over; returns how many that were."""
+    count = 0
+    async for batch in services.resources.before(KIND, (int(time.time()) - LIFETIMES[0]) * 1000):
+        for id in [resource.id for resource in batch if _expired(resource.body)]:
+            await _remove(services, id)
+            count += 1
+    return count
 
 
 async def found(call: Call, id: str) -> dict[str, Any]:
@@ -123,7 +135,7 @@ async def found(call: Call, id: str) -> dict[str, Any]:
     except ResourceNotFoundException as error:
         raise _absent(id) from error
     if _expired(file):
-        await _remove(call, id)
+        await _remove(call.services, id)
         raise _absent(id)
     return file
 
@@ -137,20 +149,26 @@ def _absent(id: str) -> ResourceNotFoundException:
 
 
 async def inline(call: Call, value: Any) -> None:
-    """Put uploaded files in the place of their `file_id`, anywhere in a request's messages or items."""
-    if isinstance(value, list):
-        for item in value:
-            await inline(call, item)
-    elif isinstance(value, dict):
-        if isinstance(value.get("file_id"), str):
-            await _replace(call, value)
-        for item in value.values():
-            if isinstance(item, dict | list):
-                await inline(call, item)
+    """Put uploaded files in the place of their `file_id`, anywhere in a request's messages or items: together as much
+    as a request may have, since a thousand parts can name one file."""
+    left = call.services.settings.max_body_mib << 20
+    for part in [*_naming(value)]:
+        file = await found(call, part.pop("file_id"))
+        left -= file["bytes"]
+        if left < 0:
+            raise fault("#: the files of this request are larger than a request may be")
+        await _replace(call, part, file)
 
 
-async def _replace(call: Call, part: dict[str, Any]) -> None:
-    file = await found(call, part.pop("file_id"))
+def _naming(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects in a value that name a file."""
+    if isinstance(value, dict) and isinstance(value.get("file_id"), str):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _naming(item)
+
+
+async def _replace(call: Call, part: dict[str, Any], file: dict[str, Any]) -> None:
     data = base64.b64encode(await call.services.objects.get(url(file["id"]))).decode()
     media_type = mimetypes.guess_type(file["filename"])[0] or "application/octet-stream"
     part["image_url" if part.get("type") == "input_image" else "file_data"] = f"data:{media_type};base64,{data}"

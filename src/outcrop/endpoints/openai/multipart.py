@@ -14,6 +14,8 @@ from ...errors import ValidationException
 
 MOST_PARTS = 64
 """More fields than any form here has."""
+LONGEST_HEAD = 8 << 10
+"""Bytes of a part's headers. The parser looks through a header again for each semicolon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,23 @@ def _part(piece: bytes) -> tuple[str, Part]:
     told, separator, value = piece.partition(b"\r\n\r\n")
     if not separator:
         raise _bad("a part has no headers")
+    if len(told) > LONGEST_HEAD:
+        raise _bad("a part has headers that are too long")
     head = _headers(told.strip(b"\r\n").decode("utf-8", "replace"))
     name = head.get_param("name", header="content-disposition")
     if not isinstance(name, str):
         raise _bad("a part has no name")
-    return name, Part(value, head.get_filename())
+    return name, Part(value, _filename(head))
+
+
+def _filename(head: Message) -> str | None:
+    """The name of a file, which may come in any character set (RFC 2231) that Python has a decoder for."""
+    try:
+        name = head.get_filename()
+        (name or "").encode()  # a lone surrogate can be decoded and never be said again
+    except ValueError as error:
+        raise _bad("a file's name cannot be read") from error
+    return name
 
 
 def _headers(text: str) -> Message:

@@ -36,7 +36,12 @@ def _after(listed: Sequence[dict[str, Any]], id: str) -> int:
     return place + 1
 
 
+def is_number(given: str) -> bool:
+    """Whether a text is a whole number of at most nine digits: more than anything here may be, and quick to read."""
+    return given.isascii() and given.isdecimal() and len(given) <= 9
+
+
 def _limit(given: str, most: int) -> int:
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given[:9]) <= most:
+    if not is_number(given) or not 1 <= int(given) <= most:
         raise fault(f"#: limit: expected an integer from 1 to {most}", "limit")
     return int(given)
