@@ -58,8 +58,10 @@ setup: $(VENV)/.core   ## make the virtual environment
 serve: $(VENV)/.embeddings   ## install what is missing, then start the service
 	@exec $(BIN)/outcrop serve
 
+# The same whether torch has been installed since or not: `make test-train` has those two folders.
 test: $(VENV)/.test    ## run the tests
-	$(RUN) -m pytest -q -n 2 --dist loadgroup -m "not slow and not gpu and not clients" tests
+	$(RUN) -m pytest -q -n 2 --dist loadgroup -m "not slow and not gpu and not clients" tests \
+		--ignore=tests/training --ignore=tests/recipes
 
 test-slow: $(VENV)/.test
 	$(RUN) -m pytest -q -m slow tests
@@ -105,7 +107,9 @@ bench: $(VENV)/.test   ## ratios against peers in one run
 pebble: $(VENV)/.train  ## make the model in the package from nothing: under two hours on two cores
 	$(RUN) -m recipes.pebble
 
+# From nothing: a step whose result is there is skipped.
 pebble-smoke: $(VENV)/.train   ## the whole of that pipeline in two minutes
+	rm -rf .pebble/smoke
 	$(RUN) -m recipes.pebble --smoke
 
 clean:
