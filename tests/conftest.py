@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -9,6 +10,17 @@ import pytest
 from tests.llama_child import llama
 from tests.stub_engine import StubEngine
 from tests.tiny_model import tiny_gguf
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_profile() -> Iterator[None]:
+    """An SDK in this process finds nothing that steers it: no profile of whoever runs the tests, no file, no region."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, os.devnull)
+        yield
 
 
 @pytest.fixture

@@ -30,20 +30,19 @@ HERE = Path(__file__).parent / "javascript"
 
 
 @pytest.fixture
-def environment(server: Live, request: pytest.FixtureRequest) -> dict[str, str]:
+def environment(server: Live, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     if not shutil.which("npm"):
         pytest.skip("Node.js is not installed")
     if not (HERE / "node_modules").exists():
         pytest.skip("the Node packages are not installed: make test-clients installs them")
     url = {"h2": server.url, "h2 over TLS": f"https://localhost:{server.tls_port}"}[request.param]
-    return clean_environment(**{**server.env, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": url})
+    return clean_environment(**{**server.env, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": url}, HOME=str(tmp_path))
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("environment", ["h2", "h2 over TLS"], indirect=True)
 def test_sessions_both_ways(environment: dict[str, str]) -> None:
     done = subprocess.run(
-        ["node", "sonic.mjs"], cwd=HERE, capture_output=True, text=True, env=environment, timeout=100, check=False
+        ["node", "sonic.mjs"], cwd=HERE, capture_output=True, text=True, env=environment, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
@@ -58,7 +57,6 @@ def test_sessions_both_ways(environment: dict[str, str]) -> None:
     assert "neither takes nor gives speech" in told["audio"]["message"]
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("environment", ["h2", "h2 over TLS"], indirect=True)
 def test_a_client_that_is_killed_leaves_no_session_behind(server: Live, environment: dict[str, str]) -> None:
     before = hung_up(server)
@@ -67,7 +65,7 @@ def test_a_client_that_is_killed_leaves_no_session_behind(server: Live, environm
         assert killed.stdout is not None
         assert killed.stdout.readline() == b"listening\n"
         killed.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while hung_up(server) == before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert hung_up(server) == before + 1

@@ -27,7 +27,10 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command += ["--port", str(port), "--tls-port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=clean_environment())
     url = f"http://127.0.0.1:{port}"
+    os.environ.pop("AWS_PROFILE", None)
     os.environ |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "OUTCROP_TEST_URL": url,
         "AWS_ACCESS_KEY_ID": "any",
         "AWS_SECRET_ACCESS_KEY": "any",

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from huggingface_hub import constants
 
 from outcrop.pull import PullError, download, pull
 from outcrop.pull import repository as module
@@ -28,7 +29,10 @@ DATA = bytes(range(256)) * 4096
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(download, "PAUSE_S", 0.001)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", os.devnull)  # nor what `hf auth login` left in a file
+    monkeypatch.setenv("HF_TOKEN_PATH", os.devnull)  # for what is started from here
     with hub_server.serve() as hub:
         hub.repos["acme/rock-gguf"] = {"README.md": b"# Rock", "rock-Q8_0.gguf": DATA, "rock-Q4_K_M.gguf": DATA[:5000]}
         yield hub
