@@ -31,11 +31,13 @@ from tests.tiny_model import tiny_gguf
 TURN: Turn = {"messages": [{"role": "user", "content": [{"text": "Tell me a long story."}]}]}
 NO_END = [[262, False], [264, False]]
 """Never the tokens that end an answer."""
+CONTEXT = 32768
 LONG: Turn = {
     **TURN,
-    "inferenceConfig": {"maxTokens": 1900},
-    "additionalModelRequestFields": {"logit_bias": [[263, False]]},
+    "inferenceConfig": {"maxTokens": 30000},
+    "additionalModelRequestFields": {"logit_bias": NO_END},
 }
+"""Half a minute of tokens at least: it is never over before a test has done what it does to it."""
 ID = "test.tiny-v1"
 
 
@@ -73,7 +75,7 @@ async def test_an_engine_is_given_back_whatever_happens(stubbed, stub):
         await anext(deltas)
         assert engines.held == 1
     assert engines.held == 0
-    await asyncio.wait_for(stub.gone.wait(), 1)
+    await asyncio.wait_for(stub.gone.wait(), 20)
 
 
 async def test_what_cannot_be_answered_takes_no_engine(stubbed):
@@ -94,7 +96,7 @@ async def test_closing_twice_and_closing_unused_is_no_error(stubbed, stub):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    return tiny_gguf(tmp_path_factory.mktemp("inference") / "tiny.gguf")
+    return tiny_gguf(tmp_path_factory.mktemp("inference") / "tiny.gguf", context=CONTEXT)
 
 
 def pid_of(engines: Engines) -> int:
@@ -106,12 +108,13 @@ def pid_of(engines: Engines) -> int:
 async def test_an_engine_killed_in_mid_stream_fails_that_stream_and_no_later_one(tiny, tmp_path):
     settings = Settings(home=tmp_path, engine="wheel", engine_threads=1, engine_slots=2)
     async with engines_of(settings) as engines:
-        made = inference(settings, engines, tiny)
+        made, victim = inference(settings, engines, tiny), 0
         try:
             with pytest.raises(ModelStreamErrorException):
                 async for delta in made.deltas(made_call(), ID, LONG):
-                    if "contentBlockDelta" in delta:
-                        os.kill(pid_of(engines), signal.SIGKILL)
+                    if "contentBlockDelta" in delta and not victim:  # what came before the kill is still read after it
+                        victim = pid_of(engines)
+                        os.kill(victim, signal.SIGKILL)
             short: Turn = {**TURN, "inferenceConfig": {"maxTokens": 3}}
             reply = await made.reply(made_call(), ID, short)
             assert reply["usage"]["outputTokens"] <= 3
@@ -127,7 +130,7 @@ async def test_a_client_that_leaves_frees_the_slot_at_once(tiny, tmp_path):
             async with aclosing(made.deltas(made_call(), ID, LONG)) as deltas:
                 await anext(deltas)
             short: Turn = {**TURN, "inferenceConfig": {"maxTokens": 1}}
-            await asyncio.wait_for(made.reply(made_call(), ID, short), 5)
+            await asyncio.wait_for(made.reply(made_call(), ID, short), 10)  # the long one takes longer
         finally:
             await made.close()
 

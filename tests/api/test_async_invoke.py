@@ -58,7 +58,7 @@ async def ended(api: Api, arn: str) -> dict[str, Any]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             if true():
                 return
@@ -158,7 +158,7 @@ async def test_a_busy_model_is_tried_again(api, stub, monkeypatch):
 
 
 async def test_a_bucket_that_goes_away_is_a_failure(api, stub):
-    stub.say(0.1, progress(7), text("a"), finish(), usage(7, 1), DONE)
+    stub.say(1.0, progress(7), text("a"), finish(), usage(7, 1), DONE)  # the bucket goes before the answer comes
     arn = (await start(api))["invocationArn"]
     (api.services.objects.root / "results").rmdir()
     found = await ended(api, arn)
@@ -168,9 +168,9 @@ async def test_a_bucket_that_goes_away_is_a_failure(api, stub):
 async def test_only_so_many_run_at_a_time(api, stub):
     stub.say(HANG)
     arns = [(await start(api))["invocationArn"] for _ in range(7)]
-    await asyncio.wait_for(stub.asked.wait(), 5)
+    await until(lambda: stub.running == asynchronous.AT_ONCE)
     await asyncio.sleep(0.1)
-    assert stub.running == asynchronous.AT_ONCE
+    assert stub.running == asynchronous.AT_ONCE, "no more come"
     assert {(await get(api, arn))["status"] for arn in arns} == {"InProgress"}
 
 
@@ -224,15 +224,14 @@ async def test_a_caller_who_leaves_while_it_is_kept_loses_nothing(api, monkeypat
 
 
 async def test_records_out_of_reach_leave_it_for_the_next_start(api, stub, monkeypatch):
-    stub.say(0.1, progress(7), text("a"), finish(), usage(7, 1), DONE)
-    arn = (await start(api))["invocationArn"]
-
     async def broken(*args: Any) -> None:
         raise ServiceUnavailableException("no database")
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.services.resources, "change", broken)
+        patch.setattr(api.services.resources, "change", broken)  # a start makes records and changes none
+        arn = (await start(api))["invocationArn"]
         await until(lambda: not api.services.async_invokes._tasks)
+    assert len(stub.bodies) == 1
     assert (await get(api, arn))["status"] == "InProgress"
 
 
@@ -299,6 +298,7 @@ async def test_tokens_are_counted_as_an_invocation_of_the_model(api):
     assert any(line.endswith(" 2.0") for line in counted), told
 
 
+@pytest.mark.timeout(400)  # two servers start, on a machine that may be busy
 def test_a_killed_server_loses_nothing_and_leaves_no_half_answer(tmp_path):
     arns: list[str] = []
     results = tmp_path / "objects" / "results"
@@ -317,7 +317,7 @@ def test_a_killed_server_loses_nothing_and_leaves_no_half_answer(tmp_path):
     assert all(json.loads(path.read_text())["content"] for path in results.rglob("output.json"))
     with running(tmp_path) as server:
         client = bedrock(server)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while client.list_async_invokes(statusEquals="InProgress")["asyncInvokeSummaries"]:
             assert time.monotonic() < deadline
             time.sleep(0.05)

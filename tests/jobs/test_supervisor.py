@@ -82,7 +82,7 @@ async def test_a_job_that_is_stopped_ends_within_seconds_and_leaves_no_model(at:
     id = await at.job("wait")
     pid = await at.working(id)
     await at.jobs.stop(id)
-    assert (await at.body(id))["status"] == "Stopping"
+    assert (await at.body(id))["status"] in ("Stopping", "Stopped")  # the worker may be gone already
     body = await at.until(id, "Stopped")
     assert body["statusDetails"]["trainingDetails"]["status"] == "Stopped"
     assert body["endTime"]

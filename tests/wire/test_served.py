@@ -27,7 +27,7 @@ class Served:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.cancelled, self.closed = asyncio.Event(), asyncio.Event()
+        self.started, self.cancelled, self.closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.seen: list[Any] = []
         self.services = fake_services(body_timeout_s=0.2, max_body_mib=1)
 
@@ -37,6 +37,7 @@ class Served:
 
     async def converse(self, call: Call, request: Any) -> Any:
         if request["modelId"] == "slow":
+            self.started.set()
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError:
@@ -116,7 +117,7 @@ def status(answer: bytes) -> int:
 
 
 async def finished(served: Served, count: int) -> list[Any]:
-    for _ in range(100):
+    for _ in range(1000):
         if len(served.services.telemetry.finished) >= count:
             break
         await asyncio.sleep(0.02)
@@ -138,15 +139,15 @@ async def test_bad_clients_over_real_sockets() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(head("/model/slow/converse") + BODY)
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(served.started.wait(), 20)
         writer.transport.abort()
-        await asyncio.wait_for(served.cancelled.wait(), 2)
+        await asyncio.wait_for(served.cancelled.wait(), 20)
 
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(head("/model/m/converse-stream") + BODY)
         assert b"eventstream" in await reader.read(65536)
         writer.transport.abort()
-        await asyncio.wait_for(served.closed.wait(), 2)
+        await asyncio.wait_for(served.closed.wait(), 20)
 
         codes = [code for _, code, _ in await finished(served, 5)]
         assert codes.count(HUNG_UP) == 2

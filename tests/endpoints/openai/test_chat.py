@@ -111,9 +111,12 @@ async def test_an_engine_that_dies_before_the_first_token_is_a_500(house: House,
 async def test_a_client_that_hangs_up_stops_the_engine(house: House, n: int) -> None:
     house.stub.say(text("Hel"), HANG)
     hang_up = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.3, hang_up.set)
-    await asyncio.wait_for(house.post("/chat/completions", hang_up=hang_up, messages=HELLO, stream=True, n=n), 10)
-    await asyncio.wait_for(house.stub.gone.wait(), 5)
+    asked = house.post("/chat/completions", hang_up=hang_up, messages=HELLO, stream=True, n=n)
+    task = asyncio.create_task(asked)
+    await asyncio.wait_for(house.stub.asked.wait(), 20)
+    hang_up.set()
+    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(house.stub.gone.wait(), 20)
     assert house.engines.held == 0
     assert house.telemetry.finished[-1][1] in (200, 499)
 

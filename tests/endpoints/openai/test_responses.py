@@ -125,9 +125,11 @@ async def test_an_engine_that_dies_in_mid_stream(house: House) -> None:
 async def test_a_client_that_hangs_up_stops_the_engine(house: House) -> None:
     house.stub.say(text("Hel"), HANG)
     hang_up = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.3, hang_up.set)
-    await asyncio.wait_for(house.post("/responses", hang_up=hang_up, input="hi", stream=True), 10)
-    await asyncio.wait_for(house.stub.gone.wait(), 5)
+    task = asyncio.create_task(house.post("/responses", hang_up=hang_up, input="hi", stream=True))
+    await asyncio.wait_for(house.stub.asked.wait(), 20)
+    hang_up.set()
+    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(house.stub.gone.wait(), 20)
 
 
 async def test_how_many_tokens_an_input_has(house: House) -> None:

@@ -29,6 +29,13 @@ async def ended(house: House, id: str, status: str = "completed") -> dict[str, A
     return answer
 
 
+async def under_way(client: Client, id: str) -> None:
+    """Ask until a response is seen to be in progress."""
+    async with asyncio.timeout(20):
+        while (await client("GET", f"/v1/responses/{id}")).json()["status"] != "in_progress":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def test_one_is_answered_after_its_request(house: House) -> None:
     id = await started(house)
     answer = await ended(house, id)
@@ -57,12 +64,11 @@ async def test_the_invocation_log_gets_the_answer_too(house: House) -> None:
 
 
 async def test_it_is_seen_while_it_runs(house: House) -> None:
-    house.stub.say(text("Hel"), 0.4, text("lo"), finish(), usage(7, 2), DONE)
+    house.stub.say(text("Hel"), HANG)
     id = await started(house)
-    await asyncio.wait_for(house.stub.asked.wait(), 5)
-    await asyncio.sleep(0.2)
-    assert (await house.get(f"/responses/{id}")).json()["status"] == "in_progress"
-    await ended(house, id)
+    await under_way(house.client, id)
+    await house.client("POST", f"/v1/responses/{id}/cancel", b"")
+    await asyncio.wait_for(house.stub.gone.wait(), 20)
 
 
 async def test_its_events_are_the_same_whenever_they_are_read(house: House) -> None:
@@ -77,11 +83,15 @@ async def test_its_events_are_the_same_whenever_they_are_read(house: House) -> N
 
 
 async def test_a_caller_that_leaves_finds_it_again(house: House) -> None:
-    house.stub.say(text("Hel"), 0.4, text("lo"), finish(), usage(7, 2), DONE)
+    house.stub.say(text("Hel"), 1.0, text("lo"), finish(), usage(7, 2), DONE)
     hang_up, left = asyncio.Event(), Answer()
-    asyncio.get_running_loop().call_later(0.2, hang_up.set)
     body = b'{"model": "test.tiny-v1", "input": "hi", "background": true, "stream": true}'
-    await house.client("POST", "/v1/responses", body, hang_up=hang_up, answer=left)
+    task = asyncio.create_task(house.client("POST", "/v1/responses", body, hang_up=hang_up, answer=left))
+    async with asyncio.timeout(20):
+        while b"Hel" not in left.body:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    hang_up.set()
+    await task
     seen = events(left)
     id, last = seen[0]["response"]["id"], seen[-1]["sequence_number"]
     rest = events(await house.get(f"/responses/{id}?stream=true&starting_after={last}"))
@@ -169,8 +179,6 @@ async def test_another_process_can_cancel_and_delete(house: House, monkeypatch: 
         with monkeypatch.context() as elsewhere:
             elsewhere.setattr(runs.socket, "gethostname", lambda: "elsewhere")
             other = house.opened()
-        await asyncio.sleep(0.15)
-        seen = (await other("GET", f"/v1/responses/{id}")).json()
-        assert seen["status"] == "in_progress", "a sign of life tells how far it is"
+        await under_way(other, id)  # a sign of life tells how far it is
         assert (await other(method, f"/v1/responses/{id}{target}", b"")).status == 200
         await asyncio.wait_for(house.stub.gone.wait(), 5)

@@ -82,13 +82,20 @@ def test_logprobs_add_up_to_the_text(client: Any) -> None:
     assert all(token.top_logprobs[0].token == token.token for token in told), "greedy"
 
 
-def test_a_bias_changes_the_answer(client: Any) -> None:
-    said = ask(client, logprobs=True).choices[0]
-    first = said.logprobs.content[0].token
+def bias(value: int, *tokens: str) -> dict[str, int]:
+    """A bias on tokens of Pebble; its vocabulary spells a space its own way."""
     spelt = GGUFReader(PEBBLE).get_field("tokenizer.ggml.tokens").contents()  # type: ignore[union-attr]
-    never, ever = {str(spelt.index(first)): -100}, {str(spelt.index("assistant")): 100}
-    assert said.message.content.startswith(first)
-    assert not ask(client, logit_bias=never).choices[0].message.content.startswith(first)
+    return {str(spelt.index(token.replace(" ", "Ġ"))): value for token in tokens}
+
+
+def first_token(client: Any, **more: Any) -> str:
+    return ask(client, logprobs=True, max_tokens=1, **more).choices[0].logprobs.content[0].token
+
+
+def test_a_bias_changes_the_answer(client: Any) -> None:
+    first = first_token(client)
+    assert first_token(client, logit_bias=bias(-100, first)) != first
+    ever = bias(100, "assistant")
     assert ask(client, logit_bias=ever, max_tokens=3).choices[0].message.content == "assistant" * 3
 
 
@@ -198,10 +205,12 @@ def test_a_wrong_key(server: Live) -> None:
     assert raised.value.code == "invalid_api_key"
 
 
+@pytest.mark.timeout(300)  # two servers start, on a machine that may be busy
 def test_what_a_killed_server_left_in_the_background_has_failed(tmp_path: Path) -> None:
     with running(tmp_path / "home") as live:
         client = client_of(live)
-        long: Any = {"logit_bias": {str(token): -100 for token in (0, 1, 2)}, "max_output_tokens": 1900}
+        endless = bias(-100, "<|im_end|>", "<|endoftext|>")
+        long: Any = {"logit_bias": endless, "max_output_tokens": 1900}
         response = respond(client, background=True, input="Count to a million.", extra_body=long)
         kept = client.responses.retrieve(response.id).status
         assert kept in ("queued", "in_progress")

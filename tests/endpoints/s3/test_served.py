@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,18 @@ def s3(server: Live) -> Any:
     return client(server)
 
 
+def staged(home: Path) -> list[str]:
+    return inside(home / "objects" / ".s3" / "staging")
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what another process does in its own time."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def code(refusal: pytest.ExceptionInfo[ClientError]) -> str:
     return refusal.value.response["Error"]["Code"]
 
@@ -67,7 +79,7 @@ def test_a_kill_in_mid_upload_leaves_what_was_there(tmp_path: Path) -> None:
         upload = s3.create_multipart_upload(Bucket="mine", Key="big")["UploadId"]
         part = s3.upload_part(Bucket="mine", Key="big", UploadId=upload, PartNumber=1, Body=data)
         stalled = [_stalled(live, key) for key in ("a/%C3%BC", "new")]
-        time.sleep(0.3)
+        until(lambda: len(staged(home)) == 2)
         live.process.send_signal(signal.SIGKILL)
         live.process.wait()
         for connection in stalled:
@@ -80,7 +92,7 @@ def test_a_kill_in_mid_upload_leaves_what_was_there(tmp_path: Path) -> None:
         parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
         s3.complete_multipart_upload(Bucket="mine", Key="big", UploadId=upload, MultipartUpload={"Parts": parts})
         assert s3.get_object(Bucket="mine", Key="big")["Body"].read() == data
-        assert inside(home / "objects" / ".s3" / "staging") == []
+        assert staged(home) == []
 
 
 def _stalled(live: Live, key: str) -> socket.socket:
@@ -98,11 +110,10 @@ def _stalled(live: Live, key: str) -> socket.socket:
 def test_a_client_that_hangs_up_leaves_nothing(server: Live, s3: Any) -> None:
     s3.create_bucket(Bucket="mine")
     connection = _stalled(server, "half")
-    time.sleep(0.2)
+    until(lambda: len(staged(server.home)) == 1)
     connection.close()
-    time.sleep(0.3)
+    until(lambda: staged(server.home) == [])
     assert "Contents" not in s3.list_objects_v2(Bucket="mine")
-    assert inside(server.home / "objects" / ".s3" / "staging") == []
 
 
 def test_wrong_secrets_and_unknown_keys(server: Live) -> None:
