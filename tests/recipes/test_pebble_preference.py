@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import count
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -48,8 +51,10 @@ def test_same_replies_and_long_ones_are_no_pair(known):
     assert preference._encoded(known, (PROMPT * 200, "yes", "no")) is None
 
 
-def test_the_right_reply_becomes_the_likelier_one(known, model):
+def test_the_right_reply_becomes_the_likelier_one(known, model, monkeypatch):
+    monkeypatch.setattr(preference, "time", SimpleNamespace(monotonic=count().__next__))  # each step takes a second
     found = [(PROMPT, right, own) for right, own in (("yes", "no"), ("Lima", "Rome"), ("47", "74"))]
-    settings = preference.Settings(minutes=0.05, rate=3e-3, pairs_a_step=2)
+    settings = preference.Settings(minutes=1, rate=3e-3, pairs_a_step=2)
     ranked = preference.tune(model, known, found, settings)
+    assert len(ranked) == 59
     assert sum(ranked[-4:]) / 4 > 0.9

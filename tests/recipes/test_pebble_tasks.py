@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 pytest.importorskip("tokenizers")
 pytest.importorskip("numpy")
 
-from recipes.pebble import data, overlap
+from recipes.pebble import data, overlap, shared
 from recipes.pebble.chat import LEARN, Chat, Message, pebble, render, user
 from recipes.pebble.grammar import ask, choose, fill, listing
 from recipes.pebble.tasks import facts, lists, memory, orders, records, sums, talk, tools
@@ -20,6 +21,24 @@ from recipes.pebble.tasks import facts, lists, memory, orders, records, sums, ta
 from outcrop.evaluation.pebble import rows as questions
 from outcrop.evaluation.pebble import words as held
 from outcrop.evaluation.pebble.tools import TOOLS as TESTED
+
+CACHED = [kept for kept in vars(shared).values() if hasattr(kept, "cache_clear")]
+
+
+@pytest.fixture(params=["with ../shared", "without"], scope="module", autouse=True)
+def human_text(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The recipe draws other lessons where the human texts are: both kinds must be sound."""
+    if request.param == "with ../shared" and not shared.ROOT.exists():
+        pytest.skip(f"{shared.ROOT} is not there")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "without":
+            patch.setattr(shared, "ROOT", tmp_path_factory.mktemp("nothing"))
+        for kept in CACHED:
+            kept.cache_clear()
+        yield
+    for kept in CACHED:
+        kept.cache_clear()
+
 
 TASKS = [task for task in data.MAIN if task is not data.babble]
 
