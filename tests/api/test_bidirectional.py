@@ -14,6 +14,7 @@ import pytest
 from outcrop.api import bidirectional
 from tests.api.runtime import Runtime, runtime_on
 from tests.dialects.test_nova_sonic import NAMES, START, TOOLS, content, prompt_start, result, said
+from tests.engines.test_process import eventually
 from tests.stub_engine import DONE, DROP, HANG, call, finish, text, usage
 from tests.wire.duplex import Duplex, chunk
 
@@ -79,10 +80,10 @@ async def test_a_client_that_vanishes_stops_the_engine(runtime, stub, half_close
         await talk.hear("textOutput")
         if half_closed:
             talk.end()
-            await asyncio.sleep(0.01)
+            await eventually(talk._inbox.empty)  # the server has taken it
         talk.vanish()
         await talk.done()
-    await asyncio.wait_for(stub.gone.wait(), 2)
+    await asyncio.wait_for(stub.gone.wait(), 20)
     assert runtime.telemetry.finished[-1][1] == 499
 
 
@@ -105,11 +106,11 @@ async def test_a_client_that_reads_nothing_and_vanishes_stops_the_engine(runtime
 
     talk = Slow(runtime.client.app, TARGET)
     talk.say(START, prompt_start(), *said("a", "x"))
-    await asyncio.wait_for(stub.asked.wait(), 2)
+    await asyncio.wait_for(stub.asked.wait(), 20)
     talk.vanish()
     await talk.done()
     assert talk.task.done()
-    await asyncio.wait_for(stub.gone.wait(), 2)
+    await asyncio.wait_for(stub.gone.wait(), 20)
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ async def test_an_engine_that_never_answers_is_a_timeout(stub, tmp_path, operati
     async with runtime_on(stub.endpoint, tmp_path, request_timeout_s=0.2) as runtime:
         answer = await runtime(operation, messages=HELLO)
     assert (runtime.raw.status, answer["Error"]["Code"]) == (408, "ModelTimeoutException")
-    await asyncio.wait_for(stub.gone.wait(), 1)
+    await asyncio.wait_for(stub.gone.wait(), 20)
 
 
 @pytest.mark.parametrize("operation", ["Converse", "ConverseStream"])
@@ -233,10 +233,10 @@ async def test_a_client_that_hangs_up_stops_the_engine(runtime, stub, operation)
     stub.say(text("a"), HANG)
     left = asyncio.Event()
     request = asyncio.create_task(runtime(operation, messages=HELLO, hang_up=left))
-    await asyncio.wait_for(stub.asked.wait(), 1)
+    await asyncio.wait_for(stub.asked.wait(), 20)
     await asyncio.sleep(0.05)
     left.set()
-    await asyncio.wait_for(stub.gone.wait(), 1)
+    await asyncio.wait_for(stub.gone.wait(), 20)
     await request
     assert runtime.engines.held == 0
 

@@ -23,6 +23,7 @@ from outcrop.wire import eventstream, exchange, spec
 from outcrop.wire.gateway import HUNG_UP, Gateway
 from outcrop.wire.operation import Call, Handler, Handlers, Identity
 from outcrop.wire.sigv4 import EventVerifier
+from tests.engines.test_process import eventually
 
 from .asgi import Answer, Client, fake_services
 from .judge import read
@@ -102,7 +103,7 @@ async def test_a_client_that_hangs_up_cancels_the_handler_at_once() -> None:
     task = asyncio.create_task(door.client("POST", "/model/m/converse", BODY, hang_up=hang_up))
     await started.wait()
     hang_up.set()
-    answer = await asyncio.wait_for(task, 1)
+    answer = await asyncio.wait_for(task, 20)
     assert cancelled.is_set()
     assert answer.status == 0
     ((_, status, error),) = door.finished
@@ -127,7 +128,7 @@ async def test_a_client_that_hangs_up_in_mid_stream_closes_the_iterator() -> Non
     task = asyncio.create_task(door.client("POST", "/model/m/converse-stream", BODY, hang_up=hang_up, answer=answer))
     await flowing.wait()
     hang_up.set()
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 20)
     assert closed.is_set()
     assert not answer.complete
     assert door.finished[0][1] == HUNG_UP
@@ -148,7 +149,7 @@ async def test_a_client_that_hangs_up_before_the_first_event_closes_the_iterator
     task = asyncio.create_task(door.client("POST", "/model/m/converse-stream", BODY, hang_up=hang_up))
     await started.wait()
     hang_up.set()
-    assert (await asyncio.wait_for(task, 1)).status == 0
+    assert (await asyncio.wait_for(task, 20)).status == 0
     assert closed.is_set()
 
 
@@ -164,9 +165,15 @@ async def test_a_client_that_hangs_up_while_it_sends_is_no_error_of_ours(caplog:
 
 async def test_a_server_that_stops_cancels_requests_as_usual() -> None:
     """Cancellation from outside is not taken for a client's."""
-    door = converse_door(lambda call, request: asyncio.sleep(60))
+    started = asyncio.Event()
+
+    async def slow(call: Call, request: Any) -> Any:
+        started.set()
+        await asyncio.sleep(60)
+
+    door = converse_door(slow)
     task = asyncio.create_task(door.client("POST", "/model/m/converse", BODY))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(started.wait(), 20)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -332,7 +339,7 @@ async def test_a_client_that_reads_nothing_is_taken_for_gone(monkeypatch: pytest
             closed.set()
 
     door = stream_door(endless)
-    await asyncio.wait_for(door.client("POST", "/model/m/converse-stream", BODY, hold=asyncio.Event()), 5)
+    await asyncio.wait_for(door.client("POST", "/model/m/converse-stream", BODY, hold=asyncio.Event()), 20)
     assert closed.is_set()
     assert door.finished[0][1] == HUNG_UP
 
@@ -384,7 +391,7 @@ async def test_an_event_leaves_when_it_is_made() -> None:
         yield EVENT
 
     task = asyncio.create_task(stream_door(paused).client("POST", "/model/m/converse-stream", BODY, answer=answer))
-    await asyncio.sleep(0.02)
+    await eventually(lambda: frames(answer))
     assert len(frames(answer)) == 1
     next_one.set()
     await task
