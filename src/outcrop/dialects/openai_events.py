@@ -26,6 +26,9 @@ ENDS = {
 }
 """Converse stopReason that leaves an answer incomplete -> the reason."""
 
+OVER = ("response.completed", "response.incomplete", "response.failed")
+"""The last event of an answer is one of these."""
+
 
 async def stream(deltas: AsyncGenerator[Delta, None], events: Events) -> AsyncGenerator[Event, None]:
     """The events of an answer. A failure after the first delta is an event, too; one before it is raised. Closing it
@@ -85,6 +88,14 @@ class Events:
         events = self._close("incomplete")
         self.response |= {"status": "failed", "error": told(error)}
         return self._numbered([*events, self._whole("response.failed")])
+
+    def unkept(self, last: Event, error: ServiceError) -> Event:
+        """What is told instead of the last event of an answer that cannot be kept; one that broke has said so."""
+        if last["type"] == "response.failed":
+            return last
+        self.sequence -= 1
+        self.response.pop("completed_at", None)
+        return self.failed(error)[-1]
 
     def _piece(self, event: dict[str, Any]) -> list[Event]:
         opened: list[Event] = []

@@ -5,6 +5,7 @@ Knows nothing of engines; dialects/openai_responses.py reads requests, dialects/
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
@@ -14,10 +15,10 @@ from typing import Any
 from ... import ids
 from ...call import Call
 from ...checking import checked
-from ...dialects.openai_events import Event, Events, stream
+from ...dialects.openai_events import OVER, Event, Events, stream
 from ...dialects.openai_parts import fault, flag
 from ...dialects.openai_responses import begun, own_items, read
-from ...errors import ModelErrorException, ModelStreamErrorException, ValidationException
+from ...errors import ModelErrorException, ModelStreamErrorException, ServiceError, ValidationException
 from ...turn import Delta, Gathered, gathered
 from .. import door
 from ..door import Answer, Request
@@ -26,8 +27,9 @@ from .manner import TOO_LONG
 from .paging import page
 from .runs import Runs, cancelled
 
-OVER = ("response.completed", "response.incomplete", "response.failed")
 Items = stored.Items
+
+log = logging.getLogger("outcrop.openai")
 
 
 class Responses:
@@ -56,7 +58,7 @@ class Responses:
         deltas = fitting or inference.deltas(call, model, turn)
         if background:
             return await self._in_background(call, body, own, deltas, events)
-        return door.Events(_frames(call, kept, stream(deltas, events)))
+        return door.Events(_frames(call, kept, deltas, events))
 
     async def _in_background(
         self, call: Call, body: dict[str, Any], own: Items, deltas: AsyncGenerator[Delta, None], events: Events
@@ -73,15 +75,17 @@ class Responses:
         kept = await self.runs.found(call, request.params["response_id"])
         if request.query.get("stream", "false").lower() != "true":
             return Answer(kept["response"])
-        return door.Events(_named(self._replayed(kept, _after(request.query.get("starting_after", "")))))
+        return door.Events(_named(self._replayed(call, kept, _after(request.query.get("starting_after", "")))))
 
-    async def _replayed(self, kept: stored.Record, after: int) -> AsyncGenerator[Event, None]:
+    async def _replayed(self, call: Call, kept: stored.Record, after: int) -> AsyncGenerator[Event, None]:
         """The events of a response that is, or was, answered in the background."""
         id = kept["response"]["id"]
         if self.runs.has(id):
             async for event in self.runs.follow(id, after):
                 yield event
             return
+        if "events" not in kept:  # it may have ended since
+            kept = await stored.found(call, id)
         if "events" not in kept:
             raise fault("#: stream: only a response made with background=true, and answered here, can be streamed")
         for event in kept["events"]:
@@ -102,7 +106,8 @@ class Responses:
         if not kept["response"]["background"]:
             raise fault("#: Cannot cancel a synchronous response.")
         kept = await stored.change(call, id, cancelled)
-        self.runs.stop(id)
+        if kept["response"]["status"] == "cancelled":  # one that ended meanwhile still tells its callers
+            self.runs.stop(id)
         return Answer(kept["response"])
 
     async def input_items(self, call: Call, request: Request) -> Answer:
@@ -168,13 +173,25 @@ async def _whole(call: Call, own: Items | None, asked: Awaitable[Gathered], even
     return response
 
 
-async def _frames(call: Call, own: Items | None, events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
+async def _frames(
+    call: Call, own: Items | None, deltas: AsyncGenerator[Delta, None], events: Events
+) -> AsyncGenerator[bytes, None]:
     """The frames of an answer; it is kept before its last event tells that it is there."""
-    async with aclosing(events):
-        async for event in events:
+    async with aclosing(stream(deltas, events)) as told:
+        async for event in told:
             if event["type"] in OVER and own is not None:
-                await stored.keep(call, stored.record(event["response"], own))
+                event = await _kept(call, own, event, events)
             yield asked.named_frame(event)
+
+
+async def _kept(call: Call, own: Items, last: Event, events: Events) -> Event:
+    """The last event of an answer, once that is kept; the event that says so where it cannot be."""
+    try:
+        await stored.keep(call, stored.record(last["response"], own))
+    except ServiceError as error:
+        log.error("response %s is lost: %s", last["response"]["id"], error.message)
+        return events.unkept(last, error)
+    return last
 
 
 async def _named(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from ...call import Call
-from ...dialects.openai_events import Event, Events
+from ...dialects.openai_events import OVER, Event, Events
 from ...errors import InternalServerException, ResourceNotFoundException, ServiceError
 from ...turn import Delta
 from . import stored
@@ -71,7 +71,11 @@ class Runs:
         run = self._runs[id] = Run(events)
         run.add(events.queued())
         queued = run.log[0]["response"]
-        await stored.keep(call, stored.record(queued, items, runner=self._runner, beat=time.time()))
+        try:
+            await stored.keep(call, stored.record(queued, items, runner=self._runner, beat=time.time()))
+        except BaseException:  # also where the caller left: whoever asks for the record then learns that it is lost
+            del self._runs[id]
+            raise
         run.task = asyncio.create_task(self._answer(call, run, deltas))
         return queued
 
@@ -105,7 +109,7 @@ class Runs:
         if kept["response"]["status"] not in RUNNING:
             return kept
         if (run := self._runs.get(id)) is not None:
-            return {**kept, "response": run.events.response}
+            return {**kept, "response": _under_way(run.events.response)}
         return await stored.change(call, id, _failed) if self._lost(kept) else kept
 
     def _lost(self, kept: stored.Record) -> bool:
@@ -134,20 +138,26 @@ class Runs:
             self._runs.pop(run.id, None)
 
     async def _read(self, call: Call, run: Run, deltas: AsyncGenerator[Delta, None]) -> BaseException | None:
-        """Read the answer to its end, whatever end that is, and keep it; returns what broke it."""
+        """Read the answer to its end, whatever end that is, keep it, and only then tell that it is there; returns what
+        broke it."""
         broken: BaseException | None = None
+        last: list[Event] = []
         try:
             async with aclosing(deltas):
                 async for delta in deltas:
-                    run.add(run.events.read(delta))
+                    events = run.events.read(delta)
+                    if events and events[-1]["type"] in OVER:
+                        last = events
+                    else:
+                        run.add(events)
         except ServiceError as error:
             broken = error
-            run.add(run.events.failed(error))
+            last = run.events.failed(error)
         except Exception as error:
             log.exception("response %s (request %s) failed", run.id, call.request_id)
             broken = error
-            run.add(run.events.failed(InternalServerException("The service met an unexpected condition.")))
-        await _finish(call, run)
+            last = run.events.failed(InternalServerException("The service met an unexpected condition."))
+        await _finish(call, run, last)
         return broken
 
     async def _beat(self, call: Call, run: Run) -> None:
@@ -178,20 +188,30 @@ def _alive(kept: stored.Record, response: dict[str, Any]) -> stored.Record:
     return {**kept, "response": response, "beat": time.time()}
 
 
-async def _finish(call: Call, run: Run) -> None:
-    """Keep the end of a run, unless it was cancelled or deleted meanwhile."""
+def _under_way(response: dict[str, Any]) -> dict[str, Any]:
+    """A response of which the record says that it is not over: it may be, and about to be kept."""
+    return response if response["status"] in RUNNING else response | {"status": "in_progress"}
+
+
+async def _finish(call: Call, run: Run, last: list[Event]) -> None:
+    """Keep the end of a run and tell it by its last events, unless it was cancelled or deleted meanwhile."""
 
     def edit(kept: stored.Record) -> stored.Record:
         if kept["response"]["status"] not in RUNNING:
             return kept
-        return {"response": run.events.response, "input": kept["input"], "events": run.log}
+        return {"response": run.events.response, "input": kept["input"], "events": run.log + last}
 
     try:
-        await stored.change(call, run.id, edit)
+        kept = await stored.change(call, run.id, edit)
     except ResourceNotFoundException:
-        pass
+        return
     except ServiceError as error:
         log.error("response %s is lost: %s", run.id, error.message)
+        last = [*last[:-1], run.events.unkept(last[-1], error)]
+    else:
+        if kept["response"] is not run.events.response:
+            return
+    run.add(last)
 
 
 def cancelled(kept: stored.Record) -> stored.Record:
