@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from ...call import Call
 from ...dialects.openai_parts import fault
 from ...errors import ResourceNotFoundException
@@ -22,7 +24,7 @@ LONGEST_CHAIN = 1000
 """Responses that one may follow on."""
 
 PREFIXES = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
-_OUTPUT_ID = re.compile(r"(?:msg|rs|fc)_([0-9a-f]{32})[0-9a-f]{4}")
+_ITEM_ID = re.compile(r"(?:msg|rs|fc|fco|item)_([0-9a-f]{32})i?[0-9a-f]{4,6}")
 
 
 async def keep(call: Call, record: Record) -> None:
@@ -99,16 +101,27 @@ def _whole(item: dict[str, Any]) -> bool:
 
 
 async def resolved(call: Call, items: Items) -> Items:
-    """The items with each item_reference replaced by the output item that it names."""
-    return [await _resolved(call, item) if item.get("type") == "item_reference" else item for item in items]
+    """The items with each item_reference replaced by the item that it names: together as large as a request may be,
+    since a thousand references can name one file."""
+    left = call.services.settings.max_body_mib << 20
+    whole: Items = []
+    for item in items:
+        if item.get("type") == "item_reference":
+            item = await _resolved(call, item)
+            left -= len(orjson.dumps(item))
+            if left < 0:
+                raise fault("#: input: the items that are referred to are larger than a request may be", "input")
+        whole.append(item)
+    return whole
 
 
 async def _resolved(call: Call, item: dict[str, Any]) -> dict[str, Any]:
+    """The item of a stored response, of its output or its own input, that a reference names."""
     id = item.get("id")
-    place = _OUTPUT_ID.fullmatch(id) if isinstance(id, str) else None
+    place = _ITEM_ID.fullmatch(id) if isinstance(id, str) else None
     if place is not None:
         kept = await found(call, f"resp_{place[1]}")
-        for output in kept["response"]["output"]:
-            if output["id"] == id:
-                return output
+        for one in (*kept["response"]["output"], *kept["input"]):
+            if one["id"] == id:
+                return one
     raise ResourceNotFoundException(f"Item with id '{str(id)[:200]}' not found.", param="input")
