@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from outcrop.turn import Blocks, Delta, gather
+from outcrop.turn import Blocks, Delta, Gathered, gather
 
 END: list[Delta] = [
     {"messageStop": {"stopReason": "end_turn"}},
@@ -60,6 +60,15 @@ async def test_a_call_without_arguments_has_an_empty_object(pieces, value):
 @pytest.mark.parametrize("broken", ['{"x": ', "[1]", "7", "not json"])
 async def test_arguments_that_are_no_object_stay_text(broken):
     assert await content(tool(0), piece(0, toolUse={"input": broken})) == [{"text": broken}]
+
+
+async def test_arguments_that_were_cut_off_stay_with_their_call_where_that_is_wanted():
+    whole = Gathered()
+    whole.add([tool(0), piece(0, toolUse={"input": '{"a": '}), tool(1), piece(1, toolUse={"input": '{"a": 1}'})])
+    whole.add(END)
+    content = whole.reply(cut=True)["message"]["content"]
+    assert [block["toolUse"]["input"] for block in content] == ['{"a": ', {"a": 1}]
+    assert whole.reply()["message"]["content"][0] == {"text": '{"a": '}
 
 
 async def test_an_empty_answer_has_no_content():

@@ -125,13 +125,15 @@ class Gathered:
         if "logprobs" in event:
             self.pieces[index].logprobs += event["logprobs"]
 
-    def reply(self) -> Reply:
-        """Raises LookupError where the stream never came to its end."""
+    def reply(self, cut: bool = False) -> Reply:
+        """Raises LookupError where the stream never came to its end. With `cut` a call whose arguments are no JSON
+        object, since the answer was cut off in them, is a toolUse all the same, with their text for its `input`:
+        streams of other APIs have told its beginning. Converse has no such call: there it is a text."""
         fields = self.stop.get("additionalModelResponseFields", {})
         pieces = [piece for _, piece in sorted(self.pieces.items())]
         logprobs = [token for piece in pieces for token in piece.logprobs]
         return {
-            "message": {"role": "assistant", "content": [piece.block() for piece in pieces]},
+            "message": {"role": "assistant", "content": [piece.block(cut) for piece in pieces]},
             "stopReason": self.stop["stopReason"],
             "usage": self.metadata["usage"],
             "metrics": self.metadata["metrics"],
@@ -159,19 +161,23 @@ class Piece:
             self.reasoning.append(delta["reasoningContent"].get("text", ""))
             self.signature = delta["reasoningContent"].get("signature", self.signature)
 
-    def block(self) -> Block:
+    def block(self, cut: bool = False) -> Block:
         text = "".join(self.text)
         if self.tool is not None:
-            return self._tool_use(text)
+            return _tool_use(self.tool, text, cut)
         if not self.reasoning:
             return {"text": text}
         signed = {} if self.signature is None else {"signature": self.signature}
         return {"reasoningContent": {"reasoningText": {"text": "".join(self.reasoning), **signed}}}
 
-    def _tool_use(self, text: str) -> Block:
-        """The call, or its text where that is no JSON object (the answer then stopped for another reason)."""
-        try:
-            value = orjson.loads(text.strip() or "{}")
-        except orjson.JSONDecodeError:
-            value = None
-        return {"toolUse": {**(self.tool or {}), "input": value}} if isinstance(value, dict) else {"text": text}
+
+def _tool_use(tool: dict[str, Any], text: str, cut: bool) -> Block:
+    """The call; where its text is no JSON object (the answer then stopped for another reason) that text, or the call
+    with it."""
+    try:
+        value = orjson.loads(text.strip() or "{}")
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        return {"toolUse": {**tool, "input": text}} if cut else {"text": text}
+    return {"toolUse": {**tool, "input": value}}

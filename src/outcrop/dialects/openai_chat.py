@@ -252,7 +252,8 @@ def _written(content: list[Block]) -> dict[str, Any]:
 
 
 def _call(use: dict[str, Any]) -> dict[str, Any]:
-    function = {"name": use["name"], "arguments": orjson.dumps(use["input"]).decode()}
+    given = use["input"]  # its text where the call was cut off in it
+    function = {"name": use["name"], "arguments": given if isinstance(given, str) else orjson.dumps(given).decode()}
     return {"id": use["toolUseId"], "type": "function", "function": function}
 
 

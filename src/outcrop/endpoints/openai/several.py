@@ -24,17 +24,20 @@ def repeated(turn: Turn, count: int) -> list[Turn]:
 
 
 async def replies(call: Call, model: str, turns: Sequence[Turn]) -> list[Reply]:
-    """The whole answers, in order. The first failure ends the others and is raised."""
-    inference = call.services.inference
+    """The whole answers, in order, also calls that were cut off. The first failure ends the others and is raised."""
     if len(turns) == 1:
-        return [await inference.reply(call, model, turns[0])]
+        return [await _reply(call, model, turns[0])]
     parts = [replace(call, note={}) for _ in turns]
-    tasks = [asyncio.create_task(inference.reply(part, model, turn)) for part, turn in zip(parts, turns, strict=True)]
+    tasks = [asyncio.create_task(_reply(part, model, turn)) for part, turn in zip(parts, turns, strict=True)]
     try:
         return [*await asyncio.gather(*tasks)]
     finally:
         await _end(tasks)
         _note(call, parts)
+
+
+async def _reply(call: Call, model: str, turn: Turn) -> Reply:
+    return (await call.services.inference.gathered(call, model, turn)).reply(cut=True)
 
 
 async def deltas(call: Call, model: str, turns: Sequence[Turn]) -> AsyncGenerator[tuple[int, Delta], None]:
