@@ -309,6 +309,60 @@ async def test_a_tool_call_and_a_single_ping(door, stub):
     assert seen[-2]["delta"]["stop_reason"] == "tool_use"
 
 
+async def test_a_call_that_was_cut_off_is_a_call_in_whole_answers_too(door, stub):
+    stub.say(progress(7), call(0, "w", ""), call(0, None, '{"city":"Par'), finish("length"), usage(7, 9), DONE)
+    answer = (await door.ask(tools=[TOOL])).json()
+    [made] = answer["content"]
+    assert ({**made, "id": ""}, answer["stop_reason"]) == (
+        {"type": "tool_use", "id": "", "name": "w", "input": {}},
+        "max_tokens",
+    )
+    told = events(await door.ask(tools=[TOOL], stream=True))
+    [block] = [event["content_block"] for event in told if event["type"] == "content_block_start"]
+    assert {**block, "id": made["id"]} == made
+
+
+async def test_names_of_tools_may_be_longer_than_in_converse(door, stub):
+    name = "mcp__" + "a" * 123
+    use = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+    said = [
+        *HELLO["messages"],
+        {"role": "assistant", "content": [use]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "1"}]},
+    ]
+    tools = [TOOL | {"name": name}, TOOL | {"name": f"{name[:-1]}b", "type": None}]
+    for path in ("/messages", "/messages/count_tokens"):
+        answer = await door.ask(path, tools=tools, tool_choice={"type": "tool", "name": name}, messages=said)
+        assert answer.status == 200, answer.body
+    assert [tool["function"]["name"] for tool in stub.body["tools"]] == [name, f"{name[:-1]}b"]
+    assert stub.body["messages"][1]["tool_calls"][0]["function"]["name"] == name
+
+
+@pytest.mark.parametrize("name", ["a" * 129, "a b" + "c" * 70, "", 7])
+async def test_names_of_tools_that_are_none(door, name):
+    status, kind, _ = failed(await door.ask(tools=[TOOL | {"name": name}]))
+    assert (status, kind) == (400, "invalid_request_error")
+
+
+async def test_what_is_longer_here_than_in_converse_is_cut_or_named_anew(door, stub):
+    """A document's title, and ids of calls, which other providers make up."""
+    use = {"type": "tool_use", "id": "x" * 100, "name": "w", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "x" * 100, "content": "1"}
+    source = {"type": "text", "media_type": "text/plain", "data": "seven"}
+    document = {"type": "document", "title": "t" * 300, "source": source}
+    said = [
+        *HELLO["messages"],
+        {"role": "assistant", "content": [use]},
+        {"role": "user", "content": [result, document]},
+    ]
+    answer = await door.ask(tools=[TOOL], messages=said)
+    assert answer.status == 200, answer.body
+    asked = stub.body["messages"]
+    assert asked[1]["tool_calls"][0]["id"] == asked[2]["tool_call_id"]
+    assert len(asked[2]["tool_call_id"]) <= 64
+    assert "t" * 200 in str(asked[3]) and "t" * 201 not in str(asked)
+
+
 async def test_thinking_is_told_with_no_signature_that_the_engine_did_not_give(door, stub):
     stub.say(delta(reasoning_content="Hm."), text("A"), finish(), usage(7, 2), DONE)
     body = (await door.ask(thinking={"type": "enabled", "budget_tokens": 1024})).json()

@@ -17,6 +17,7 @@ from typing import Any
 from .. import ids
 from ..errors import ValidationException
 from ..turn import Block, Delta, Message, Reply
+from .body import tool_id
 
 KEYS = {
     "max_tokens": ("inferenceConfig", "maxTokens"),
@@ -60,6 +61,9 @@ STOP_REASONS = {
     "malformed_tool_use": "end_turn",
 }
 """Converse stopReason -> stop_reason where the names differ."""
+
+LONGEST_TITLE = 200
+"""Characters of a document's name in Converse; a title may have more here."""
 
 MEDIA_TYPES = {"application/pdf": "pdf", "text/plain": "txt"}
 
@@ -143,7 +147,7 @@ def _block(block: dict[str, Any]) -> Block:
 def _tool_result(block: dict[str, Any]) -> Block:
     status = {"status": "error"} if block.get("is_error") else {}
     content = [part for part in _content(block.get("content") or []) if "cachePoint" not in part]
-    return {"toolResult": {"toolUseId": block["tool_use_id"], "content": content, **status}}
+    return {"toolResult": {"toolUseId": _id(block["tool_use_id"]), "content": content, **status}}
 
 
 def _thinking(block: dict[str, Any]) -> Block:
@@ -158,7 +162,8 @@ def _image(block: dict[str, Any]) -> Block:
 
 def _document(block: dict[str, Any]) -> Block:
     source = block["source"]
-    name = {"name": block.get("title") or "document", **({"context": block["context"]} if block.get("context") else {})}
+    title = _text(block.get("title") or "document", "title")[:LONGEST_TITLE]
+    name = {"name": title, **({"context": block["context"]} if block.get("context") else {})}
     if source["type"] == "content":
         return {"document": {**name, "source": {"content": _content(source["content"])}}}
     if source["type"] == "text":
@@ -184,6 +189,16 @@ def _search_result(block: dict[str, Any]) -> Block:
     return {"searchResult": {"source": block["source"], "title": block["title"], "content": parts}}
 
 
+def _id(id: Any) -> str:
+    return tool_id(_text(id, "id of a call"))
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{what}: expected a string, got {type(value).__name__}")
+    return value
+
+
 BLOCKS: dict[str, Callable[[dict[str, Any]], Block]] = {
     "text": lambda block: {"text": block["text"]},
     "image": _image,
@@ -192,7 +207,7 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], Block]] = {
     "redacted_thinking": _redacted,
     "search_result": _search_result,
     "tool_use": lambda block: {
-        "toolUse": {"toolUseId": block["id"], "name": block["name"], "input": block["input"]},
+        "toolUse": {"toolUseId": _id(block["id"]), "name": block["name"], "input": block["input"]},
     },
     "tool_result": _tool_result,
 }
@@ -220,7 +235,7 @@ def _tools(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _tool_spec(tool: dict[str, Any]) -> dict[str, Any]:
-    if tool.get("type", "custom") != "custom":
+    if tool.get("type") not in (None, "custom"):
         raise ValueError(f"tool type [{tool['type']}] is not supported")
     more = {key: tool[key] for key in ("description", "strict") if tool.get(key)}
     return {"name": tool["name"], "inputSchema": {"json": tool["input_schema"]}, **more}
@@ -240,7 +255,7 @@ def _text_format(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(reply: Reply, model_id: str) -> dict[str, Any]:
-    """The body that answers."""
+    """The body that answers. A call that was cut off in its arguments has none: they are no JSON."""
     content = [_written(block) for block in reply["message"]["content"]]
     return {
         **_envelope(model_id),
@@ -258,7 +273,8 @@ def _envelope(model_id: str) -> dict[str, Any]:
 def _written(block: Block) -> dict[str, Any]:
     if "toolUse" in block:
         use = block["toolUse"]
-        return {"type": "tool_use", "id": use["toolUseId"], "name": use["name"], "input": use["input"]}
+        given = use["input"] if isinstance(use["input"], dict) else {}
+        return {"type": "tool_use", "id": use["toolUseId"], "name": use["name"], "input": given}
     if "reasoningContent" in block:
         said = block["reasoningContent"]["reasoningText"]
         return {"type": "thinking", "thinking": said["text"], "signature": said.get("signature", "")}

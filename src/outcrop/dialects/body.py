@@ -7,6 +7,8 @@ faults one after another. They are collected from issues of clients (dify, koog,
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -70,6 +72,8 @@ FOUND = {
     type(None): "Null",
 }
 """Type of a value -> its name in a message."""
+
+TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 
 TEXT = Field("String", required=True)
 TEXTS = Field("String", low=1)
@@ -144,6 +148,13 @@ def _range(value: float, entry: Field, at: str) -> Iterator[str]:
 
 def _shown(value: Any) -> str:
     return ("true" if value is True else "false" if value is False else str(value))[:CLIP]
+
+
+def tool_id(id: str) -> str:
+    """The id of a call as Converse takes it; another provider's may be longer or have other letters."""
+    if TOOL_ID.fullmatch(id):
+        return id
+    return f"call_{hashlib.sha256(id.encode(errors='surrogatepass')).hexdigest()[:24]}"
 
 
 # answers of plain text ---------------------------------------------------------------------------------------------

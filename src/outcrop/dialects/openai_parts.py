@@ -6,7 +6,6 @@ Source: platform.openai.com/docs/api-reference and the types of the `openai` pac
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ import orjson
 
 from ..errors import ValidationException
 from ..turn import Block, Message
+from . import body as bodies
 from .body import malformed
 
 NUMBERS: dict[str, tuple[type, float, float]] = {
@@ -66,7 +66,6 @@ FINISH = {
 """Converse stopReason -> finish_reason where it is not `stop`."""
 
 _DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+-]+)(?:;[a-z]+=[^;,]*)*;base64,", re.IGNORECASE)
-_TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 
 
 # faults ----------------------------------------------------------------------------------------------------------
@@ -277,10 +276,7 @@ def tool_result(id: Any, content: list[Block]) -> Block:
 
 
 def tool_id(id: Any) -> str:
-    """A call's id as Converse takes it; another provider's may have other letters."""
-    if _TOOL_ID.fullmatch(text(id, "id of a call")):
-        return id
-    return f"call_{hashlib.sha256(id.encode(errors='surrogatepass')).hexdigest()[:24]}"
+    return bodies.tool_id(text(id, "id of a call"))
 
 
 def reasoning(said: str) -> Block:

@@ -8,7 +8,7 @@ docs.aws.amazon.com/bedrock/latest/userguide/inference-messages-api.html (the be
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,11 @@ PAGE = 20
 LARGEST_PAGE = 1000
 UNDATED = "1970-01-01T00:00:00Z"
 """What the API says of a model whose day of release is not known."""
+
+LONGEST_OF_CONVERSE = 64
+LONG_NAME = re.compile(r"[a-zA-Z0-9_-]{65,128}")
+"""Characters of a tool's name in Converse, and a name that is longer and that Anthropic's API takes: clients make them
+up of the names of servers and tools."""
 
 REFUSED = {
     "container": "Outcrop runs no code in containers.",
@@ -67,7 +72,8 @@ async def create_message(call: Call, request: Request) -> Answer | Events:
     if streamed:
         deltas = call.services.inference.deltas(call, model_id, turn)
         return Events(_frames(anthropic.stream(deltas, model_id)))
-    return Answer(anthropic.write(await call.services.inference.reply(call, model_id, turn), model_id))
+    answer = await call.services.inference.gathered(call, model_id, turn)
+    return Answer(anthropic.write(answer.reply(cut=True), model_id))
 
 
 async def count_tokens(call: Call, request: Request) -> Answer:
@@ -81,11 +87,32 @@ async def _asked(call: Call, body: dict[str, Any], form: anthropic.Form) -> tupl
     for key in REFUSED.keys() & body.keys():
         if body.pop(key) is not None:
             raise ValidationException(f"{key}: {REFUSED[key]}")
-    turn = checked(anthropic.read(body, form))
+    turn = _checked(anthropic.read(body, form))
     if not isinstance(model_id := body["model"], str):
         raise ValidationException("model: Input should be a valid string")
     await _model(call, model_id)
     return model_id, turn
+
+
+def _checked(asked: dict[str, Any]) -> Turn:
+    """A turn from its JSON, checked as a request of Converse is, but for the names of tools: they may be longer."""
+    names = [tool["name"] for tool in _tools(asked)]
+    for tool in _tools(asked):
+        if isinstance(tool["name"], str) and LONG_NAME.fullmatch(tool["name"]):
+            tool["name"] = tool["name"][:LONGEST_OF_CONVERSE]
+    turn = checked(asked)
+    for tool, name in zip(_tools(turn), names, strict=True):
+        tool["name"] = name
+    return turn
+
+
+def _tools(turn: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Whatever in a turn has the name of a tool: definitions, the choice, calls."""
+    config = turn.get("toolConfig", {})
+    yield from (tool["toolSpec"] for tool in config.get("tools", ()) if "toolSpec" in tool)
+    yield from (chosen for kind, chosen in config.get("toolChoice", {}).items() if kind == "tool")
+    for message in turn["messages"]:
+        yield from (block["toolUse"] for block in message["content"] if "toolUse" in block)
 
 
 async def _model(call: Call, model_id: str) -> Model:
