@@ -110,28 +110,28 @@ def test_formats_that_are_not_read_are_named(format):
 def test_a_zip_bomb_is_refused_before_it_unpacks(make):
     bomb = repacked(make(), media__bomb_xml=b"0" * 60_000_000)
     assert len(bomb) < 200_000
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ValidationException, match="unpacks to more than 50 MB"):
         read(bomb, make.__name__[5:], "d")
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_entities_do_not_multiply():
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
     document = f'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY l0 "ha">{laughs}]><d>&l11;</d>'.encode()
     bomb = repacked(make_docx(), word__document_xml=document)
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ValidationException, match="could not be read as docx"):
         read(bomb, "docx", "d")
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_a_sheet_that_claims_to_be_huge_is_read_as_it_is():
     inner = b"""<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
     <dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1"><v>7</v></c></row></sheetData></worksheet>"""
-    begun = time.monotonic()
+    begun = time.process_time()
     assert read(repacked(make_xlsx(), xl__worksheets__sheet1_xml=inner), "xlsx", "d").startswith("# Sales\n7\n")
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("format", ["txt", "html", "xlsx"])
@@ -163,7 +163,8 @@ def word(inner: str) -> bytes:
         (word("<w:tbl><w:tr><w:tc>" * 20_000 + "</w:tc></w:tr></w:tbl>" * 20_000), "docx"),
     ],
 )
-def test_files_made_to_be_slow_are_not(data, format):
+def test_files_made_to_be_slow_are_not(monkeypatch, data, format):
+    monkeypatch.setattr(documents, "MAX_SECONDS", 600)  # of a wall clock, which other processes use up
     begun = time.process_time()
     read(data, format, "d")
     assert time.process_time() - begun < 4
