@@ -137,7 +137,7 @@ async def test_one_that_comes_while_a_successor_loads_comes_with_the_next(engine
     base = model_of(tiny)
     await say(engines, base)
     early = asyncio.create_task(say(engines, over(base, files[0])))
-    await eventually(lambda: any(not engine.takes(files[1]) for engine in engines._successors.values()), 5)
+    await eventually(lambda: any(not engine.takes(files[1]) for engine in engines._successors.values()))
     assert await say(engines, over(base, files[1])) != await early
 
 
@@ -148,7 +148,7 @@ async def test_callers_that_leave_do_not_stop_a_successor(engines, tiny, files):
     await asyncio.sleep(0.1)
     leaving.cancel()
     await asyncio.wait([leaving])
-    await eventually(lambda: len(engines.status()) == 1 and len(children()) == 1, 10)
+    await eventually(lambda: len(engines.status()) == 1 and len(children()) == 1, 60)
     assert await say(engines, over(base, files[0])) != await say(engines, base)
 
 

@@ -175,17 +175,20 @@ building.build(Settings(home=Path(sys.argv[1])), source=Path(sys.argv[2]), say=l
 @pytest.mark.skipif(sys.platform != "linux", reason="the compiler dies with us on Linux")
 def test_killed_in_the_middle_nothing_is_half_adopted_and_the_next_build_goes_on(settings, archive, tools, tmp_path):
     mark = tmp_path / "compiling"
-    tools(trouble=f"echo $$ > {mark}; sleep 60")
+    tools(trouble=f"echo $$ > {mark}; exec sleep 600")
     adopt(settings.home, before := Choice("built before", sys.executable, "", machine.fingerprint()))
     command = [sys.executable, "-c", KILLED, str(settings.home), str(archive), building.SHA256]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    end = time.monotonic() + 20
-    while not (mark.exists() and mark.read_text().strip()) and time.monotonic() < end:
-        time.sleep(0.02)
-    with pytest.raises(BuildFailed, match="another build runs"):
-        build(settings, say=lambda _: None, source=archive)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    try:
+        end = time.monotonic() + 120
+        while not (mark.exists() and mark.read_text().strip()):
+            assert child.poll() is None and time.monotonic() < end, "it never compiled"
+            time.sleep(0.02)
+        with pytest.raises(BuildFailed, match="another build runs"):
+            build(settings, say=lambda _: None, source=archive)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
     assert choose(replace(settings, engine="auto")) == before
     tools()
     said = []

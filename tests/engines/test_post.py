@@ -17,10 +17,18 @@ from outcrop.engines.endpoint import KINDS, Endpoint
 from outcrop.engines.post import Client
 from outcrop.errors import ModelErrorException, ModelTimeoutException, ServiceError, ValidationException
 
+from .test_process import eventually
+
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\n"
 JSON = OK + b'Content-Length: 9\r\n\r\n{"a": 17}'
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is closed here is closed for its own reason: nothing is closed because nobody used it for a while."""
+    monkeypatch.setattr(connections, "IDLE_S", 600)
 
 
 class Server:
@@ -109,9 +117,8 @@ async def refused(script: Script, limit_s: float = 5.0) -> ServiceError:
     async with asking(script, limit_s) as (there, http):
         with pytest.raises(ServiceError) as error:
             await http.post(there.endpoint, "/x", {})
-        await asyncio.wait_for(there.left.wait(), 1)
-        await asyncio.sleep(0.01)
-        assert len(http.connections) == 0
+        await asyncio.wait_for(there.left.wait(), 20)
+        await eventually(lambda: len(http.connections) == 0)
     return error.value
 
 
@@ -205,8 +212,7 @@ async def test_a_stream_nobody_reads_holds_its_sender_back():
         held = sent
         for _ in range(200):
             await anext(news)
-        await asyncio.sleep(0.05)
-        assert sent > held, "reading lets the sender go on"
+        await eventually(lambda: sent > held)  # reading lets the sender go on
 
 
 async def test_nobody_at_the_address_and_no_address():
@@ -324,7 +330,7 @@ async def test_unused_connections_are_closed_after_a_while(monkeypatch):
     async with asking(says(JSON)) as (there, http):
         await http.post(there.endpoint, "/x", {})
         assert len(http.connections) == 1
-        await asyncio.wait_for(there.left.wait(), 1)
+        await asyncio.wait_for(there.left.wait(), 20)
         assert len(http.connections) == 0
         assert await http.post(there.endpoint, "/x", {}) == {"a": 17}
 
@@ -332,7 +338,7 @@ async def test_unused_connections_are_closed_after_a_while(monkeypatch):
 async def test_a_server_that_speaks_unasked_loses_its_connection():
     async with asking(says(JSON, 0.05, JSON)) as (there, http):
         await http.post(there.endpoint, "/x", {})
-        await asyncio.sleep(0.15)
+        await eventually(lambda: len(http.connections) == 0)
         assert await http.post(there.endpoint, "/x", {}) == {"a": 17}
     assert there.connections == 2
 
@@ -340,10 +346,10 @@ async def test_a_server_that_speaks_unasked_loses_its_connection():
 async def test_closing_ends_what_is_under_way():
     async with asking(says(3600.0)) as (there, http):
         under_way = asyncio.create_task(http.post(there.endpoint, "/x", {}))
-        await asyncio.wait_for(there.asked.wait(), 1)
+        await asyncio.wait_for(there.asked.wait(), 20)
         await http.close()
         with pytest.raises(ModelErrorException):
-            await asyncio.wait_for(under_way, 1)
+            await asyncio.wait_for(under_way, 20)
 
 
 # streams -----------------------------------------------------------------------------------------------------------
@@ -370,15 +376,15 @@ async def test_a_stream_read_to_its_end_leaves_a_connection_that_is_used_again(e
 async def test_a_stream_that_stays_open_after_done_is_over_all_the_same(monkeypatch):
     monkeypatch.setattr(post, "LAST_BYTES_S", 0.05)
     async with asking(says(CHUNKED, chunk(b"data: 1\n\ndata: [DONE]\n\n"), 3600.0)) as (there, http):
-        assert await asyncio.wait_for(streamed(there, http), 1) == [b"1"]
-        await asyncio.wait_for(there.left.wait(), 1)
+        assert await asyncio.wait_for(streamed(there, http), 20) == [b"1"]
+        await asyncio.wait_for(there.left.wait(), 20)
 
 
 async def test_leaving_a_stream_closes_its_connection_at_once():
     async with asking(says(CHUNKED, chunk(b"data: 1\n\n"), 3600.0)) as (there, http):
         async with aclosing(http.stream(there.endpoint, "/x", {})) as news:
             assert await anext(news) == [b"1"]
-        await asyncio.wait_for(there.left.wait(), 1)
+        await asyncio.wait_for(there.left.wait(), 20)
         assert len(http.connections) == 0
 
 
@@ -394,9 +400,7 @@ STREAM = says(CHUNKED + chunk(b"data: 1\n\ndata: [DONE]\n\n") + b"0\r\n\r\n", cl
 
 
 async def opened(there: Server, number: int) -> None:
-    async with asyncio.timeout(1):
-        while there.connections < number:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await eventually(lambda: there.connections >= number)
 
 
 async def test_where_connections_end_with_a_stream_the_next_one_stands_before_it_is_asked_for():
@@ -404,15 +408,17 @@ async def test_where_connections_end_with_a_stream_the_next_one_stands_before_it
         for number in (2, 3, 4):
             assert [batch async for batch in http.stream(once(there), "/x", {})] == [[b"1"]]
             await opened(there, number)
-        assert (len(there.requests), len(http.connections)) == (3, 1)
+        await eventually(lambda: len(http.connections) == 1)
+        assert len(there.requests) == 3
 
 
 async def test_many_streams_at_once_leave_one_connection_ahead():
     async with asking(STREAM) as (there, http):
         await asyncio.gather(*(anext(http.stream(once(there), "/x", {})) for _ in range(5)))
         await opened(there, 6)
+        await eventually(lambda: len(http.connections) == 1)
         await asyncio.sleep(0.05)
-        assert (there.connections, len(http.connections)) == (6, 1)
+        assert (there.connections, len(http.connections)) == (6, 1), "and no more come"
 
 
 async def test_a_server_that_is_gone_by_then_is_no_error():
