@@ -84,7 +84,15 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"trainingDataConfig": {}}, "ValidationException", "trainingDataConfig.s3Uri is missing"),
     ({"trainingDataConfig": {"s3Uri": "s3://data/../x"}}, "ValidationException", "Invalid key"),
     ({"outputDataConfig": {"s3Uri": "s3://nowhere/"}}, "ValidationException", "s3://nowhere/ is not accessible"),
+    ({"outputDataConfig": {"s3Uri": "s3://data/train.jsonl"}}, "ValidationException", "it is an object, or lies below"),
+    (
+        {"outputDataConfig": {"s3Uri": "s3://data/train.jsonl/out/"}},
+        "ValidationException",
+        "train.jsonl/out/ is not accessible",
+    ),
     ({"jobName": "no spaces"}, "ValidationException", "jobName"),
+    ({"jobTags": [{"key": f"k{n}", "value": "v"} for n in range(51)]}, "TooManyTagsException", ""),
+    ({"customModelTags": [{"key": "k", "value": v} for v in "ab"]}, "ValidationException", "given more than once"),
     ({"trainingDataConfig": LOGS}, "ValidationException", "Only a DISTILLATION takes its data from invocation logs"),
     (distillation(None), "ValidationException", "customizationConfig.distillationConfig is missing"),
     (distillation("outcrop.nothing"), "ValidationException", "model identifier is invalid"),
@@ -185,6 +193,61 @@ async def test_a_job_goes_on_from_a_custom_model(api: Api) -> None:
     assert "whole" not in bases[0]
     assert (bases[1]["folder"], bases[1]["whole"]) == (str(folder / arns[1][-12:] / "hf"), arns[1][-12:])
     assert [base["arn"] for base in bases] == arns
+
+
+async def model_of(api: Api, name: str, base: str, form: str) -> str:
+    """A custom model as a job on `base` would leave it; its ARN."""
+    await create(api, f"{name}-job", baseModelIdentifier=base)
+    job = await api.services.resources.named(JOB, f"{name}-job")
+    assert job is not None
+    made = await add_custom(api, name, form=form)
+    members = {"base": job.body["base"], "baseModelArn": job.body["baseModelArn"]}
+    await api.services.resources.change(CUSTOM_MODEL, made[-12:], lambda body: {**body, **members})
+    await ended(api, f"{name}-job")
+    return made
+
+
+async def test_what_was_trained_in_full_has_its_adapter_inside(api: Api) -> None:
+    """An adapter, trained on in full, trained on again: the first adapter is in the weights, and is not needed."""
+    adapter = await model_of(api, "one", PEBBLE, "adapter")
+    whole = await model_of(api, "two", adapter, "full")
+    other = await model_of(api, "three", whole, "full")
+    await create(api, "on", baseModelIdentifier=whole)
+    job = await api.services.resources.named(JOB, "on")
+    assert job is not None and "adapter" not in job.body["base"]
+    assert (job.body["base"]["whole"], job.body["base"]["id"]) == (whole[-12:], PEBBLE)
+    await ended(api, "on")
+    for name in ("two", "one"):
+        assert "Error" not in await api("DeleteCustomModel", modelIdentifier=name), name
+    listed = await api(
+        "ListCustomModels", foundationModelArnEquals=f"arn:aws:bedrock:us-east-1::foundation-model/{PEBBLE}"
+    )
+    assert [model["modelArn"] for model in listed["modelSummaries"]] == [other]
+
+
+async def test_what_was_trained_on_imported_weights_is_served_as_they_are(api: Api) -> None:
+    known = {"context_length": 512, "input_modalities": ["TEXT"]}
+    own = await add_custom(api, "own", form="full")
+    members = {"base": {"id": "imported.model", "arn": own}, "serving": known}
+    await api.services.resources.change(CUSTOM_MODEL, own[-12:], lambda body: {**body, **members})
+    models = api.services.deployments.models
+    for name, form in (("further", "full"), ("over", "adapter")):
+        made = await model_of(api, name, own, form)
+        assert (await models.of_custom(made[-12:], "any")).context_length == 512, name
+
+
+async def test_a_base_is_not_deleted_while_a_job_for_it_is_made(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = await add_custom(api, "base")
+    make, deleting = api.services.jobs.create, []
+
+    async def slowly(*given: Any) -> Any:
+        deleting.append(asyncio.create_task(api("DeleteCustomModel", modelIdentifier="base")))
+        await asyncio.sleep(0.1)
+        return await make(*given)
+
+    monkeypatch.setattr(api.services.jobs, "create", slowly)
+    assert "jobArn" in await create(api, baseModelIdentifier=base)
+    assert (await deleting[0])["Error"]["Code"] == "ConflictException"
 
 
 async def test_an_adapter_over_whole_weights_is_served_over_them(api: Api, tmp_path: Path) -> None:

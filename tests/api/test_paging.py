@@ -22,7 +22,7 @@ def token_for(operation: str = "ListThings", **filters: Any) -> str:
     [
         "x", "====", "é", "W10=", "bnVsbA==", "MQ==", base64.b64encode(b'["a", "b", "c"]').decode(),
         base64.b64encode(b'["0000000000000000", "a"]').decode(), token_for("ListOthers"), token_for(status="Active"),
-        token_for()[:-4], token_for() + "A",
+        token_for()[:-4], token_for() + "A", base64.b64encode(b"[" * 100_000).decode(),
     ],
 )  # fmt: skip
 def test_a_token_from_elsewhere_is_refused(token: str) -> None:

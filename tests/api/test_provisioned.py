@@ -86,6 +86,46 @@ async def test_it_answers_by_arn_and_name_until_it_is_deleted(api: Api) -> None:
     assert "identifier is invalid" in await say(api, arn)
 
 
+async def test_a_change_to_another_engine_takes_its_slots_along(api: Api) -> None:
+    whole = await add_custom(api, "whole", form="full")
+    engines = api.services.engines
+    for turn in range(3):
+        await provision(api, "p1", BASE)
+        await settled(api, "p1")
+        assert sum(engines._reserved[BASE].values()) == 4
+        assert "Error" not in await api(
+            "UpdateProvisionedModelThroughput", provisionedModelId="p1", desiredModelId=whole
+        )
+        assert (await settled(api, "p1"))["modelArn"] == whole
+        await eventually(lambda: not engines._reserved[BASE], 30)
+        assert sum(engines._reserved[whole].values()) == 4, turn
+        assert await code(provision(api, "p2", whole, units=2)) == "ServiceQuotaExceededException"
+        await api("DeleteProvisionedModelThroughput", provisionedModelId="p1")
+        assert not engines._reserved[whole]
+
+
+async def test_a_change_to_an_engine_without_room_is_refused(api: Api) -> None:
+    whole = await add_custom(api, "whole", form="full")
+    await provision(api, "p1", BASE)
+    await provision(api, "p2", whole, units=2)
+    await asyncio.gather(settled(api, "p1"), settled(api, "p2"))
+    changed = api("UpdateProvisionedModelThroughput", provisionedModelId="p1", desiredModelId=whole)
+    assert await code(changed) in ("ServiceQuotaExceededException", "ValidationException")
+
+
+async def test_an_engine_stays_for_the_adapters_over_it(api: Api) -> None:
+    whole, over = await add_custom(api, "whole", form="full"), await add_custom(api, "over", 3)
+    resources = api.services.resources
+    base = {"id": BASE, "whole": whole[-12:]}
+    await resources.change("custom-model", over[-12:], lambda body: {**body, "base": base})
+    await asyncio.gather(provision(api, "p1", whole), provision(api, "p2", over))
+    await asyncio.gather(settled(api, "p1"), settled(api, "p2"))
+    [pid] = [row.pid for row in api.services.engines.status()]
+    await api("DeleteProvisionedModelThroughput", provisionedModelId="p1")
+    assert "Exception" not in await say(api, "p2")
+    assert [row.pid for row in api.services.engines.status()] == [pid]
+
+
 async def test_its_slots_are_free_for_it_while_others_are_throttled(api: Api) -> None:
     arn = (await provision(api, "p1", BASE))["provisionedModelArn"]
     await settled(api, "p1")

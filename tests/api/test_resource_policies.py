@@ -14,7 +14,7 @@ POLICY = json.dumps({"Version": "2012-10-17", "Statement": []})
 async def test_a_policy_is_kept_replaced_and_goes_with_what_it_is_on(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         arn = await add_custom(api, "m")
-        for gone, policy in ((arn[:-12] + "aaaaaaaaaaaa", POLICY), (arn, "none"), (arn, "[]")):
+        for gone, policy in ((arn[:-12] + "aaaaaaaaaaaa", POLICY), (arn, "none"), (arn, "[]"), (arn, "[" * 15_000)):
             refused = await api("PutResourcePolicy", resourceArn=gone, resourcePolicy=policy)
             assert refused["Error"]["Code"] == "ValidationException"
         missing = await api("GetResourcePolicy", resourceArn=arn)

@@ -304,6 +304,23 @@ except OSError as error:
     assert list((folder.hidden / "staging").iterdir()) == []
 
 
+def test_a_disk_that_is_full_at_the_last_bytes_keeps_nothing_of_them(folder: Folder) -> None:
+    code = """
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with folder.stage() as staged:
+        staged.write(bytes(2000))
+        raise ConnectionError
+except OSError as error:
+    print(error.strerror)
+"""
+    out, err = child(folder, code).communicate(timeout=60)
+    assert (out.strip(), err) == ("File too large", "")
+    assert list((folder.hidden / "staging").iterdir()) == []
+
+
 @pytest.mark.parametrize("wait", [0.0, 0.013, 0.05])
 def test_a_kill_at_any_moment_leaves_a_whole_object_with_its_own_attributes(folder: Folder, wait: float) -> None:
     code = """

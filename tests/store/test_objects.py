@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import obstore
 import pytest
 from aiohttp import web
 
@@ -175,6 +176,26 @@ async def test_two_writers_at_once_leave_one_whole_object(objects: Objects) -> N
 async def test_a_fetch_that_fails_leaves_no_file(objects: Objects, tmp_path: Path) -> None:
     with pytest.raises(ResourceNotFoundException):
         await objects.fetch("s3://logs/gone", tmp_path / "copy")
+    assert os.listdir(tmp_path) == ["objects"]
+
+
+async def test_a_store_that_breaks_off_in_the_middle(
+    objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        async def pieces(self) -> AsyncIterator[bytes]:
+            yield b"some"
+            raise OSError("connection reset")
+
+        def stream(self, min_chunk_size: int) -> AsyncIterator[bytes]:
+            return self.pieces()
+
+    async def get(*_: Any) -> Broken:
+        return Broken()
+
+    monkeypatch.setattr(obstore, "get_async", get)
+    with pytest.raises(ServiceUnavailableException, match="connection reset"):
+        await objects.fetch("s3://logs/a", tmp_path / "copy")
     assert os.listdir(tmp_path) == ["objects"]
 
 

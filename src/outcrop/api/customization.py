@@ -179,9 +179,9 @@ async def _check_data(call: Call, kind: str, request: Any) -> None:
     train = [source["s3Uri"]] if "s3Uri" in source else []
     for place in (*train, *(validator["s3Uri"] for validator in validators)):
         await _accessible(call.services.objects.head(place), place)
-    out = request["outputDataConfig"]["s3Uri"].rstrip("/")
-    await _accessible(call.services.objects.list(f"{out}/"), out)
-    call.services.objects.check_below(out)
+    out = request["outputDataConfig"]["s3Uri"]
+    await _accessible(call.services.objects.list(f"{out.rstrip('/')}/"), out)
+    call.services.objects.check_below(out.rstrip("/"))
 
 
 async def _accessible(look: Any, place: str) -> None:

@@ -46,6 +46,9 @@ class Progress:
         self._file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
         self._file.flush()
 
+    def close(self) -> None:
+        self._file.close()
+
     def steps(self) -> list[dict[str, Any]]:
         """One event a step, the latest of each: a step that was lost with a crash was done again."""
         return self._latest("loss")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .. import ids
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("outcrop.gateway")
 
+COMPUTING = ("bedrock-runtime", "bedrock-agent-runtime")
+"""Services whose work is given up when its client hangs up. What changes records goes on to its end."""
 HUNG_UP = 499
 """The status in logs and metrics of a request whose client left; nobody receives it."""
 SORRY = "The service met an unexpected condition. The request id identifies it in the service's log."
@@ -81,7 +84,8 @@ class Gateway:
         if match.operation.input_stream:
             return await self._converse_both_ways(exchange, call, match, handler.function)
         request = self._parse(exchange, match, body)
-        async with exchange.gone():
+        computes = match.operation.service in COMPUTING
+        async with exchange.gone() if computes else nullcontext():
             result = await handler.function(call, request)
             answer = response_writer(match.operation)(result or {})
             return await self._send(exchange, call, match.operation, answer)
