@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-READY_S = 60
+READY_S = 150
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Live:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def cli(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def cli(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run an outcrop command on this server's home."""
         return subprocess.run(
             [sys.executable, "-m", "outcrop", *words, *self.options],

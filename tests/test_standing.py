@@ -27,7 +27,7 @@ NO_END = {"logit_bias": [[token, False] for token in (262, 263, 264)]}
 ASK = [{"role": "user", "content": [{"text": "hello"}]}]
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("standing"),
     # botocore leaves the socket of a stream that was not read to its end to the garbage collector
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -119,7 +119,7 @@ def test_a_client_that_hangs_up_frees_its_slot(server: Live) -> None:
         reply = opened(bedrock, 3500)
         next(iter(reply["stream"]))
         reply["stream"].close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "0 requests in flight" not in server.cli("status").stdout:
         assert time.monotonic() < deadline, server.cli("status").stdout
     assert converse(bedrock)["stopReason"]
@@ -138,7 +138,7 @@ def test_a_second_server_on_the_same_home_is_refused_politely(server: Live) -> N
     port, tls_port = free_ports(2)
     ports = ["--port", str(port), "--tls-port", str(tls_port)]
     words = [sys.executable, "-m", "outcrop", "serve", "--home", str(server.home), *ports]
-    done = subprocess.run(words, capture_output=True, text=True, env=clean_environment(), timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, env=clean_environment(), timeout=120, check=False)
     assert done.returncode == 1
     assert f"pid {server.process.pid}" in done.stderr
     assert "Traceback" not in done.stderr
@@ -148,7 +148,7 @@ def test_a_port_in_use_is_a_clear_error(server: Live, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "outcrop", "serve", "--home", str(tmp_path), "--port", str(server.port)]
     done = subprocess.run(
         [*words, "--tls-port", "0", "--model", ""],
-        capture_output=True, text=True, env=clean_environment(), timeout=60, check=False,
+        capture_output=True, text=True, env=clean_environment(), timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert str(server.port) in done.stderr
@@ -157,7 +157,7 @@ def test_a_port_in_use_is_a_clear_error(server: Live, tmp_path: Path) -> None:
 
 def test_auth_off_is_refused_beyond_loopback(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "outcrop", "serve", "--home", str(tmp_path), "--host", "0.0.0.0", "--no-auth"]
-    done = subprocess.run(words, capture_output=True, text=True, env=clean_environment(), timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, env=clean_environment(), timeout=120, check=False)
     assert done.returncode == 1
     assert "loopback" in done.stderr
 
@@ -213,7 +213,7 @@ def test_a_killed_server_takes_its_engine_along_and_starts_again(tmp_path: Path,
         key = live.env["AWS_ACCESS_KEY_ID"]
         live.process.kill()
         live.process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while Path(f"/proc/{engine}").exists() and "State:\tZ" not in Path(f"/proc/{engine}/status").read_text():
         assert time.monotonic() < deadline, "the engine outlived its server"
         time.sleep(0.1)
@@ -228,7 +228,7 @@ def test_a_revoked_key_is_refused_while_the_server_runs(server: Live) -> None:
         "bedrock-runtime", endpoint_url=server.url, region_name="us-east-1",
         aws_access_key_id=made[0], aws_secret_access_key=made[1], config=Config(retries={"max_attempts": 0}),
     )  # fmt: skip
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while True:  # another process learns of a new key within a second or two
         try:
             converse(bedrock)
@@ -236,7 +236,7 @@ def test_a_revoked_key_is_refused_while_the_server_runs(server: Live) -> None:
         except ClientError:
             assert time.monotonic() < deadline
     server.cli("keys", "revoke", made[0])
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     with pytest.raises(ClientError, match="UnrecognizedClientException"):
         while time.monotonic() < deadline:
             converse(bedrock)
