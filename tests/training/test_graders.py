@@ -63,7 +63,7 @@ def test_a_function_that_hangs_is_given_up(tmp_path: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(GraderError, match=r"took longer than 0.2 s"):
         grade(samples("4"))
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 50, "it was waited for"
 
 
 LOADING = [("import nowhere_to_be_found", "ModuleNotFoundError"), ("x = (", "SyntaxError"), ("", "has no function")]

@@ -59,15 +59,21 @@ def test_a_run_in_two_parts_is_the_run_in_one(job, tmp_path):
         torch.testing.assert_close(weights[0][name], weights[1][name])
 
 
+@pytest.mark.timeout(600)
 def test_sigterm_saves_and_leaves_in_peace(job):
     environment = {**os.environ, "PYTHONPATH": str(Path(pretrain.__file__).parents[2])}
     command = [sys.executable, "-m", "outcrop.training.pretrain", *job, "--tokens", "1e9"]
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (Path(job[0]) / "progress.jsonl").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    child.send_signal(signal.SIGTERM)
-    assert child.wait(30) == 0
+    with child:
+        try:
+            deadline = time.monotonic() + 300
+            while not (Path(job[0]) / "progress.jsonl").exists():
+                assert child.poll() is None and time.monotonic() < deadline, "it took no step"
+                time.sleep(0.1)
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(120) == 0
+        finally:
+            child.kill()
     state = torch.load(Path(job[0]) / "checkpoint.pt", weights_only=True)
     assert state["position"]["step"] >= 1
     assert not (Path(job[0]) / "model").exists()
