@@ -45,8 +45,9 @@ def test_a_wrong_key_a_missing_model_and_a_bad_body_are_its_own_errors(server: L
     assert missing.value.request_id
     with pytest.raises(anthropic.BadRequestError, match="nonsense: Extra inputs are not permitted"):
         client.messages.create(model=MODEL, max_tokens=5, messages=HELLO, extra_body={"nonsense": 1})
-    with pytest.raises(anthropic.NotFoundError, match="message batches"):
+    with pytest.raises(anthropic.InternalServerError, match="message batches") as raised:
         client.messages.batches.list()
+    assert raised.value.status_code == 501
 
 
 def test_counting_agrees_with_usage(client: Any) -> None:

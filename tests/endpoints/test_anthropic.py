@@ -182,8 +182,9 @@ async def test_who_is_not_known_is_not_authenticated(door):
     [("POST", "/messages/batches"), ("GET", "/messages/batches/b1/results"), ("GET", "/messages/batches")],
 )
 async def test_batches_are_not_built_and_say_so(door, method, path):
-    status, kind, message = failed(await door.send(method, path, b"{}"))
-    assert (status, kind, message) == (404, "not_found_error", "Outcrop does not implement message batches yet.")
+    answer = await door.send(method, path, b"{}")
+    assert failed(answer) == (501, "api_error", "Outcrop does not implement message batches yet.")
+    assert answer.headers["x-should-retry"] == "false"
 
 
 async def test_a_path_that_is_none_is_not_found(door):

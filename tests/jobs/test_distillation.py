@@ -208,7 +208,8 @@ async def test_a_large_body_is_fetched_from_its_own_object(objects: Objects, tmp
     body = record("large")["input"]["inputBodyJson"]
     await objects.put("s3://logs/a/data/r_input.json.gz", gzip.compress(json.dumps(body).encode()))
     await objects.put("s3://logs/a/data/t_input.json.gz", b"torn")
-    places = [f"s3://logs/a/data/{name}_input.json.gz" for name in ("r", "deleted", "t")]
+    await objects.put("s3://logs/a/data/l_input.json.gz", gzip.compress(b"[]"))
+    places = [f"s3://logs/a/data/{name}_input.json.gz" for name in ("r", "deleted", "t", "l")]
     await log(objects, *(record("", input={"inputBodyS3Path": place}) for place in places))
     assert await prompts(objects, tmp_path) == ["large"]
 

@@ -109,6 +109,15 @@ async def test_a_job_whose_maker_leaves_runs_or_is_not_there(at: Setting, turns:
     assert await settled(at, "job000000002") == "Completed"
 
 
+async def test_a_job_that_its_token_made_before_is_not_run_again(at: Setting) -> None:  # noqa: F811
+    body = {**(await at.body(await at.job("done"))), "customModelName": "another", "jobArn": "arn/2"}
+    await at.until("job000000001", "Completed")
+    made = [await at.jobs.create(f"job00000000{n}", body, f"name{n}", "token") for n in (2, 3)]
+    assert [job.id for job in made] == ["job000000002"] * 2
+    assert [*at.jobs._tasks] == ["job000000002"]
+    assert await settled(at, "job000000002") == "Completed"
+
+
 async def test_checkpoints_go_with_the_jobs_end(at: Setting, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     prepare = Preparing.prepare
 

@@ -35,7 +35,7 @@ SHOWN = (
 
 FILTERS = {
     "baseModelArnEquals": lambda made, wanted: made.body["baseModelArn"] == wanted,
-    "foundationModelArnEquals": lambda made, wanted: _foundation(made) == wanted,
+    "foundationModelArnEquals": lambda made, wanted: made.body["base"]["id"] == wanted.rpartition("/")[2],
     "modelStatus": lambda made, wanted: made.body["modelStatus"] == wanted,
     "isOwned": lambda made, wanted: wanted,
 }
@@ -91,11 +91,6 @@ async def _leaning(call: Call, made: Resource) -> list[str]:
     models = await resources.list(CUSTOM_MODEL)
     over = [model.body["modelArn"] for model in models if _is_over(model, made)]
     return [*await call.services.deployments.leaning(arn), *training, *copying, *over]
-
-
-def _foundation(made: Resource) -> str:
-    """The ARN of the foundation model at the bottom."""
-    return made.body["base"].get("foundation") or made.body["baseModelArn"]
 
 
 def _is_over(model: Resource, made: Resource) -> bool:

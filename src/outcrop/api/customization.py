@@ -94,13 +94,7 @@ async def _base(call: Call, identifier: str) -> dict[str, Any]:
         return {**_weights(call, custom), "arn": custom.body["modelArn"], "custom": custom.id}
     model = await call.services.catalog.resolve(identifier)
     _check_trainable(model)
-    return {
-        "id": model.id,
-        "arn": model.arn,
-        "foundation": model.arn,
-        "source": model.source,
-        "folder": model.folder,
-    }
+    return {"id": model.id, "arn": model.arn, "source": model.source, "folder": model.folder}
 
 
 def _weights(call: Call, custom: Resource) -> dict[str, Any]:
@@ -108,10 +102,9 @@ def _weights(call: Call, custom: Resource) -> dict[str, Any]:
     folder, under = call.services.deployments.models.folder(CUSTOM_MODEL, custom.id), custom.body["base"]
     if custom.body["form"] == "adapter":
         return {**under, "adapter": str(folder / "adapter")}
-    kept = {name: under[name] for name in ("id", "foundation") if name in under}
     serving = custom.body.get("serving") or under.get("serving")
     whole = {"source": str(folder / "model.gguf"), "folder": str(folder / "hf"), "whole": custom.id}
-    return {**kept, **whole, **({"serving": serving} if serving else {})}
+    return {"id": under["id"], **whole, **({"serving": serving} if serving else {})}
 
 
 def _check_trainable(model: Model) -> None:

@@ -139,6 +139,7 @@ def _frame(event: dict[str, Any]) -> bytes:
 
 
 async def batches(call: Call, request: Request) -> Answer:
+    """Not built (docs/anthropic.md): a route of its own, so that the answer names what is missing."""
     raise OperationNotImplementedException("Outcrop does not implement message batches yet.")
 
 
@@ -215,6 +216,7 @@ KINDS: dict[type[ServiceError], tuple[int | None, str]] = {
     errors.UnrecognizedClientException: (401, "authentication_error"),
     errors.AccessDeniedException: (403, "permission_error"),
     ResourceNotFoundException: (404, "not_found_error"),
+    OperationNotImplementedException: (501, "api_error"),
     errors.UnknownOperationException: (404, "not_found_error"),
     errors.ThrottlingException: (429, "rate_limit_error"),
     errors.ModelNotReadyException: (529, "overloaded_error"),
@@ -222,8 +224,7 @@ KINDS: dict[type[ServiceError], tuple[int | None, str]] = {
     errors.ModelTimeoutException: (504, "timeout_error"),
     ServiceError: (500, "api_error"),
 }
-"""Kind of an error -> status (None: its own) and type. The nearest kind counts. What is not built is not found: to a
-5xx the SDKs would come back twice."""
+"""Kind of an error -> status (None: its own) and type. The nearest kind counts."""
 
 OURS = re.compile(r"Malformed input request: (?:#: )?(.*), please reformat your input and try again\.", re.DOTALL)
 THEIRS = (

@@ -57,6 +57,10 @@ class Request:
         return value
 
 
+NOT_BUILT, NO_USE = 501, {"x-should-retry": "false"}
+"""What keeps OpenAI's and Anthropic's SDKs from coming back twice, as they do after any other 5xx."""
+
+
 @dataclass(slots=True)
 class Answer:
     """A whole answer: a JSON value, or bytes of another media type."""
@@ -202,6 +206,7 @@ class Door:
         if exchange.status:
             return  # too late: the answer had begun
         headers = {"content-type": "application/json", self._manner.request_id: call.request_id}
+        headers |= NO_USE if status == NOT_BUILT else {}
         try:
             await exchange.answer(status, headers, orjson.dumps(body))
         except ClientDisconnected:

@@ -19,7 +19,7 @@ from .data import DataError, Fault
 
 OPERATIONS = ("Converse", "ConverseStream")
 """Records whose bodies are in the house language; InvokeModel's are in each family's own."""
-MEMBERS = {"system", "messages", "toolConfig"}
+MEMBERS = ("system", "messages", "toolConfig")
 
 Record = dict[str, Any]
 Test = Callable[[dict[str, str]], bool]
@@ -61,7 +61,8 @@ async def _line(objects: Objects, record: Record, answered: bool) -> list[Record
     """The record as a line of data; none when it is not one, or when its body is gone."""
     try:
         asked = await _body(objects, record, "input")
-        line = {"schemaVersion": "bedrock-conversation-2024", **{name: asked[name] for name in MEMBERS & asked.keys()}}
+        known = {name: asked[name] for name in MEMBERS if name in asked}
+        line: Record = {"schemaVersion": "bedrock-conversation-2024", **known}
         if answered:
             message = (await _body(objects, record, "output")).get("output", {}).get("message")
             line["messages"] = [*line.get("messages", []), message]
@@ -74,9 +75,9 @@ async def _line(objects: Objects, record: Record, answered: bool) -> list[Record
 async def _body(objects: Objects, record: Record, side: str) -> Record:
     """A body that stands in the record, or in an object of its own because it is large."""
     part = record.get(side, {})
-    if place := part.get(f"{side}BodyS3Path"):
-        return json.loads(_unpacked(place, await objects.get(place)))
     body = part.get(f"{side}BodyJson", {})
+    if place := part.get(f"{side}BodyS3Path"):
+        body = json.loads(_unpacked(place, await objects.get(place)))
     return body if isinstance(body, dict) else {}
 
 

@@ -98,7 +98,8 @@ class Jobs:
 
     async def _create(self, id: str, body: dict[str, Any], name: str, token: str | None) -> Resource:
         job = await self._resources.create(JOB, id, body, name=name, token=token)
-        self.submit(job.id)
+        if job.id == id:  # else its token had made it before
+            self.submit(id)
         return job
 
     def submit(self, id: str) -> None:
