@@ -57,6 +57,31 @@ async def test_a_job_that_waits_its_turn_ends_once(
     assert await settled(at, id) == "Stopped"
 
 
+async def test_a_second_stop_finds_the_job_on_its_way_out_and_left_means_that_it_has_ended(
+    at: Setting,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    id = await at.job("wait")
+    await at.working(id)
+    ending, go_on, forget = asyncio.Event(), asyncio.Event(), Preparing.forget
+
+    async def slowly(preparing: Preparing, id: str) -> None:
+        ending.set()
+        await go_on.wait()
+        await forget(preparing, id)
+
+    monkeypatch.setattr(Preparing, "forget", slowly)
+    await at.jobs.stop(id)
+    await ending.wait()  # the worker has left, the record does not say so yet
+    await at.jobs.stop(id)
+    left = asyncio.create_task(at.jobs.left(id))
+    await asyncio.sleep(0.1)
+    assert not left.done()
+    go_on.set()
+    await left
+    assert (await at.body(id))["status"] == "Stopped"
+
+
 async def test_a_job_that_is_stopped_while_it_is_resumed_does_not_train(
     at: Setting,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,

@@ -70,6 +70,8 @@ class Jobs:
         """Held while names are checked and a job is made that takes them."""
         self._resuming = asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ends: dict[str, asyncio.Task[None]] = {}
+        """What sees to it that a stopped job is called so, however its task ended."""
         self._workers: dict[str, Worker] = {}
         self._held: set[asyncio.Task[Any]] = set()
         """What goes on when who asked for it has left."""
@@ -115,14 +117,18 @@ class Jobs:
         if self.folder(id).result():
             return
         await self._resources.change(JOB, id, state.stopping)
+        if id in self._ends:  # whoever asked first has let it go
+            return
         if self._let_go(id):
-            self._hold(self._end_stopped(id))
+            end = self._ends[id] = self._hold(self._end_stopped(id))
+            end.add_done_callback(lambda _: self._ends.pop(id))
         else:  # it was paused
             await self._stopped(id)
 
     async def _end_stopped(self, id: str) -> None:
         """It may have been on its way out already, for a reason that is not its end."""
-        await self.left(id)
+        if task := self._tasks.get(id):
+            await asyncio.wait({task})
         await self._stopped(id)
 
     def _let_go(self, id: str) -> bool:
@@ -171,8 +177,8 @@ class Jobs:
 
     async def left(self, id: str, within_s: float | None = None) -> None:
         """Wait until nothing is done for a job any more, or so many seconds."""
-        if task := self._tasks.get(id):
-            await asyncio.wait({task}, timeout=within_s)
+        if tasks := {tasks[id] for tasks in (self._tasks, self._ends) if id in tasks}:
+            await asyncio.wait(tasks, timeout=within_s)
 
     async def close(self) -> None:
         """End the workers, which write a checkpoint first; their jobs go on when a server begins again."""
