@@ -49,12 +49,16 @@ class Live:
         return (self.home / "server.log").read_text()
 
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that the system gives to no connection of its own accord: each is still free when a server binds it."""
+    """Ports that the system gives to no connection of its own accord, and that the other pytest process does not
+    choose: each is still free when a server binds it."""
     ports: list[int] = []
     with ExitStack() as held:
         while len(ports) < count:
-            port = random.SystemRandom().randrange(15000, 32000)  # Hypothesis seeds the other one
+            port = random.SystemRandom().randrange(15000 + WORKER, 32000, 2)  # Hypothesis seeds the other one
             with suppress(OSError):
                 held.enter_context(socket.create_server(("127.0.0.1", port)))
                 ports.append(port)

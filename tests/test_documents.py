@@ -113,7 +113,7 @@ def test_a_zip_bomb_is_refused_before_it_unpacks(make):
     begun = time.process_time()
     with pytest.raises(ValidationException, match="unpacks to more than 50 MB"):
         read(bomb, make.__name__[5:], "d")
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 5  # unpacked whole it is many times that
 
 
 def test_entities_do_not_multiply():

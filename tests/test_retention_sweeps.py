@@ -28,7 +28,7 @@ async def test_a_sweep_of_others_runs_also_where_all_is_kept(caplog) -> None:
     nothing: Any = None
     retention = Retention(nothing, 0, {}, [broken, sweep])
     retention.begin()
-    await asyncio.wait_for(swept.wait(), 10)
+    await asyncio.wait_for(swept.wait(), 60)
     await retention.close()
     assert "away" in caplog.text
 
@@ -42,7 +42,7 @@ async def test_the_service_sweeps_uploaded_files(tmp_path) -> None:
         await services.resources.create(files.KIND, "file-1", made)
         await _aged(services, "file-1")
     async with open_services(settings) as services:
-        for _ in range(500):
+        for _ in range(3000):
             if await services.resources.find(files.KIND, "file-1") is None:
                 break
             await asyncio.sleep(0.02)

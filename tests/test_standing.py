@@ -167,7 +167,7 @@ def test_a_full_queue_throttles(tmp_path: Path, gguf: Path) -> None:
     home.mkdir()
     add_model(home, gguf)
     with running(home, {"model": MODEL, "engine_slots": "1", "queue_limit": "1"}) as live:
-        bedrock = client(live)
+        bedrock = client(live, read_timeout=280)
         converse(bedrock)
         first = stream(bedrock, 3500)
         next(first)
@@ -190,7 +190,7 @@ def test_sigterm_lets_a_stream_finish_and_refuses_new_requests(tmp_path: Path, g
     home = tmp_path / "home"
     home.mkdir()
     add_model(home, gguf)
-    with running(home, {"model": MODEL}) as live:
+    with running(home, {"model": MODEL, "drain_s": "200"}) as live:
         bedrock = client(live)
         converse(bedrock)
         events = stream(bedrock, 3500)

@@ -158,7 +158,7 @@ async def test_a_busy_model_is_tried_again(api, stub, monkeypatch):
 
 
 async def test_a_bucket_that_goes_away_is_a_failure(api, stub):
-    stub.say(1.0, progress(7), text("a"), finish(), usage(7, 1), DONE)  # the bucket goes before the answer comes
+    stub.say(5.0, progress(7), text("a"), finish(), usage(7, 1), DONE)  # the bucket goes before the answer comes
     arn = (await start(api))["invocationArn"]
     (api.services.objects.root / "results").rmdir()
     found = await ended(api, arn)
@@ -179,7 +179,7 @@ async def test_what_a_server_leaves_unfinished_the_next_one_does(tmp_path, stub)
     async with served(tmp_path) as api:
         await prepare(api, stub)
         arn = (await start(api))["invocationArn"]
-        await asyncio.wait_for(stub.asked.wait(), 5)
+        await asyncio.wait_for(stub.asked.wait(), 20)
     stub.say(progress(7), text("whole"), finish(), usage(7, 1), DONE)
     async with served(tmp_path) as api:
         assert (await ended(api, arn))["status"] == "Completed"
@@ -215,7 +215,7 @@ async def test_a_caller_who_leaves_while_it_is_kept_loses_nothing(api, monkeypat
 
     monkeypatch.setattr(api.services.resources, "create", slow)
     caller = asyncio.create_task(start(api))
-    await asyncio.wait_for(kept.wait(), 5)
+    await asyncio.wait_for(kept.wait(), 20)
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller

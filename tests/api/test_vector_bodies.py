@@ -84,7 +84,7 @@ async def test_a_client_that_hangs_up_ends_the_engines_work(embedding, engine):
     task = asyncio.create_task(embedding("InvokeModel", body=TITAN, hang_up=gone))
     await engine.asked.wait()
     gone.set()
-    await asyncio.wait_for(engine.gone.wait(), 5)
+    await asyncio.wait_for(engine.gone.wait(), 20)
     await asyncio.gather(task, return_exceptions=True)
     assert embedding.engines.held == 0
 

@@ -109,10 +109,10 @@ async def test_a_client_that_hangs_up_stops_the_engine(door, stub):
     hang_up, answer = asyncio.Event(), Answer()
     body = json.dumps({**HELLO, "stream": True}).encode()
     task = asyncio.create_task(door.send("POST", "/messages", body, hang_up=hang_up, answer=answer))
-    await asyncio.wait_for(stub.asked.wait(), 2)
+    await asyncio.wait_for(stub.asked.wait(), 20)
     hang_up.set()
-    await asyncio.wait_for(task, 2)
-    await asyncio.wait_for(stub.gone.wait(), 2)
+    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(stub.gone.wait(), 20)
     assert door.runtime.telemetry.finished[-1][1] == 499
 
 

@@ -127,7 +127,7 @@ async def test_adapters_that_come_together_come_with_one_restart(engines, tiny, 
     await say(engines, base)
     said = await asyncio.gather(*(say(engines, over(base, path)) for path in files for _ in range(2)))
     assert len(set(said)) == 3
-    await eventually(lambda: len(children()) == 1)
+    await eventually(lambda: len(engines.status()) == 1 and len(children()) == 1, 60)
     last = pids(engines)
     await asyncio.gather(*(say(engines, over(base, path)) for path in files))
     assert pids(engines) == last

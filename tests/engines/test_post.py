@@ -364,7 +364,8 @@ async def streamed(there: Server, http: Client) -> list[bytes]:
 
 
 @pytest.mark.parametrize("end", [[b"0\r\n\r\n"], [0.05, b"0\r\n\r\n"]])
-async def test_a_stream_read_to_its_end_leaves_a_connection_that_is_used_again(end):
+async def test_a_stream_read_to_its_end_leaves_a_connection_that_is_used_again(end, monkeypatch):
+    monkeypatch.setattr(post, "LAST_BYTES_S", 600)
     async with asking(says(CHUNKED, chunk(b"data: 1\n\ndata: 2\n\n"), chunk(b"data: [DONE]\n\n"), *end)) as (
         there,
         http,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -134,13 +136,45 @@ async def test_a_job_whose_maker_leaves_runs_or_is_not_there(at: Setting, turns:
     assert await settled(at, "job000000002") == "Completed"
 
 
-async def test_a_job_that_its_token_made_before_is_not_run_again(at: Setting) -> None:  # noqa: F811
+async def test_a_job_that_its_token_made_before_is_not_run_again(
+    at: Setting,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     body = {**(await at.body(await at.job("done"))), "customModelName": "another", "jobArn": "arn/2"}
     await at.until("job000000001", "Completed")
+    submitted, submit = [], at.jobs.submit
+    monkeypatch.setattr(at.jobs, "submit", lambda id: (submitted.append(id), submit(id)))
     made = [await at.jobs.create(f"job00000000{n}", body, f"name{n}", "token") for n in (2, 3)]
     assert [job.id for job in made] == ["job000000002"] * 2
-    assert [*at.jobs._tasks] == ["job000000002"]
+    assert submitted == ["job000000002"]
     assert await settled(at, "job000000002") == "Completed"
+
+
+async def test_a_server_that_closes_as_a_worker_dies_starts_no_other(
+    at: Setting,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unwinding, go_on = asyncio.Event(), asyncio.Event()
+
+    async def watch(*_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            unwinding.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(Jobs, "_watch", watch)
+    id = await at.job("wait")
+    async with asyncio.timeout(60):
+        while not [*at.jobs.folder(id).path.glob("life-*")]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        os.killpg(at.jobs._workers[id].pid, signal.SIGKILL)
+        await unwinding.wait()
+        close = asyncio.create_task(at.jobs.close())
+        await asyncio.sleep(0)
+        go_on.set()
+        await close
+    assert len([*at.jobs.folder(id).path.glob("life-*")]) == 1
 
 
 async def test_checkpoints_go_with_the_jobs_end(at: Setting, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

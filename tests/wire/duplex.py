@@ -45,10 +45,10 @@ class Duplex:
         self._inbox.put_nowait({"type": "http.disconnect"})
 
     async def frame(self) -> eventstream.Frame:
-        return await asyncio.wait_for(self._frames.get(), 5)
+        return await asyncio.wait_for(self._frames.get(), 20)
 
     async def done(self) -> Answer:
-        await asyncio.wait_for(asyncio.wait([self.task]), 5)
+        await asyncio.wait_for(asyncio.wait([self.task]), 20)
         return self.answer
 
 

@@ -56,7 +56,7 @@ class Served:
         finally:
             self.closed.set()
 
-    async def talk(self, data: bytes, wait_s: float = 5) -> bytes:
+    async def talk(self, data: bytes, wait_s: float = 20) -> bytes:
         """Send bytes, return all that comes back until the server closes or falls silent."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
@@ -69,9 +69,9 @@ class Served:
 async def _until_quiet(reader: asyncio.StreamReader) -> bytes:
     found = await reader.read(65536)
     try:
-        while more := await asyncio.wait_for(reader.read(65536), 0.1):
+        while more := await asyncio.wait_for(reader.read(65536), 0.5):
             found += more
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):
         pass
     return found
 

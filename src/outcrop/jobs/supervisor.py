@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -107,7 +106,7 @@ class Jobs:
     def submit(self, id: str) -> None:
         """Run a job that stands in the records, when its turn comes."""
         task = self._tasks[id] = asyncio.create_task(self._run(id), name=f"job {id}")
-        task.add_done_callback(lambda _: self._tasks.pop(id, None))
+        task.add_done_callback(lambda done: self._tasks.pop(id) if self._tasks.get(id) is done else None)
 
     async def stop(self, id: str) -> None:
         """Ask a job to stop; returns at once. One that has ended stays as it is, one that is trained is completed."""
@@ -268,8 +267,9 @@ class Jobs:
             watching.cancel()
             await worker.stop()
             del self._workers[id]
-            with suppress(asyncio.CancelledError):
-                await watching
+            await asyncio.wait({watching})  # awaited itself, it would hide that this task is to end
+            if not watching.cancelled() and (error := watching.exception()):
+                log.warning("the reports of job %s were not followed to their end: %s", id, error)
             await self._note(id, folder, 0)
 
     async def _watch(self, id: str, folder: JobFolder) -> None:
