@@ -8,7 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from outcrop.training.network import Shape, Transformer, copying_start, deepened, document_mask  # noqa: E402
+from torch.nn.functional import scaled_dot_product_attention  # noqa: E402
+
+from outcrop.training.network import (  # noqa: E402
+    Shape,
+    Transformer,
+    attend,
+    copying_start,
+    deepened,
+    document_lengths,
+)
 
 TINY = Shape(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
              head_dim=16, intermediate_size=64, max_position_embeddings=32)  # fmt: skip
@@ -41,9 +50,24 @@ def test_packed_documents_do_not_see_each_other():
     first, second = torch.arange(5), torch.arange(20, 27)
     documents = torch.tensor([[1] * 5 + [2] * 7])
     with torch.no_grad():
-        packed = model(torch.cat([first, second])[None], document_mask(documents))
+        packed = model(torch.cat([first, second])[None], document_lengths(documents))
         alone = model(second[None])
     torch.testing.assert_close(packed[0, 5:], alone[0], atol=1e-4, rtol=1e-4)
+
+
+def test_documents_end_with_their_row_whatever_number_the_next_one_has():
+    assert document_lengths(torch.tensor([[1, 1, 2], [2, 2, 2], [2, 0, 0]])) == [2, 1, 3, 1, 2]
+
+
+def test_packed_rows_give_the_gradients_of_a_mask():
+    """torch's own attention under an explicit mask is the reference."""
+    documents = torch.tensor([[1] * 5 + [2] * 7, [3] * 9 + [0] * 3])
+    same = (documents[:, None, :, None] == documents[:, None, None, :]) & torch.ones(12, 12, dtype=torch.bool).tril()
+    ours, theirs = (torch.randn(3, 2, 12, 4, 8, generator=torch.manual_seed(1), requires_grad=True) for _ in range(2))
+    attend(*ours, document_lengths(documents)).square().sum().backward()
+    masked = scaled_dot_product_attention(*theirs.transpose(2, 3), attn_mask=same)
+    masked.square().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-4)
 
 
 def test_loss_counts_only_weighted_positions():
@@ -52,7 +76,7 @@ def test_loss_counts_only_weighted_positions():
     weights[0, 3] = 1
     with torch.no_grad():
         expected = torch.nn.functional.cross_entropy(model(ids[:, :-1])[0, 3:4], ids[0, 4:5])
-        assert model.loss(ids[:, :-1], ids[:, 1:], weights, None).item() == pytest.approx(expected.item(), rel=1e-5)
+        assert model.loss(ids[:, :-1], ids[:, 1:], weights).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_dial_makes_shapes_that_divide():

@@ -92,15 +92,26 @@ class Attention(nn.Module):
             self.k_norm = RMSNorm(self.head_dim, shape.rms_norm_eps)
         self.qk_norm = shape.qk_norm
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, [batch, length, heads, head_dim] each, for `attend`."""
         q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)) for p in (self.q_proj, self.k_proj, self.v_proj))
         if self.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
-        q, k, v = (t.transpose(1, 2) for t in (q, k, v))
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        k, v = (t.repeat_interleave(self.repeat, dim=1) for t in (k, v))
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
-        return self.o_proj(y.transpose(1, 2).flatten(2))
+        k, v = (t.repeat_interleave(self.repeat, dim=2) for t in (k, v))
+        return q, k, v
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, lengths: list[int]) -> Tensor:
+    """Causal attention inside each document of a batch, [batch, length, heads, head_dim] each; returns
+    [batch, length, heads * head_dim].
+
+    Document by document nothing is computed between documents nor from the future, as it is under a mask.
+    """
+    documents = zip(*(t.flatten(0, 1).split(lengths) for t in (q, k, v)), strict=True)
+    heads_first = ([t.transpose(0, 1)[None] for t in document] for document in documents)
+    seen = [F.scaled_dot_product_attention(*document, is_causal=True) for document in heads_first]
+    return torch.cat([one[0].transpose(0, 1) for one in seen]).view(q.shape).flatten(2)
 
 
 class MLP(nn.Module):
@@ -126,9 +137,21 @@ class Block(nn.Module):
         self.post_attention_layernorm = RMSNorm(shape.hidden_size, shape.rms_norm_eps)
         self.mlp = MLP(shape)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, lengths: list[int]) -> Tensor:
+        return self.after(x, attend(*self.before(x, cos, sin), lengths))
+
+    def before(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.self_attn(self.input_layernorm(x), cos, sin)
+
+    def after(self, x: Tensor, seen: Tensor) -> Tensor:
+        x = x + self.self_attn.o_proj(seen)
         return x + self.mlp(self.post_attention_layernorm(x))
+
+    def compile_around_attention(self) -> None:
+        """Compile what meets few shapes; the documents' lengths change with every step. Layers that are alike share
+        one compiled body a shape."""
+        self.before = torch.compile(self.before, dynamic=False)
+        self.after = torch.compile(self.after, dynamic=False)
 
 
 class Trunk(nn.Module):
@@ -143,11 +166,12 @@ class Trunk(nn.Module):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, ids: Tensor, lengths: list[int] | None = None) -> Tensor:
         x = self.embed_tokens(ids)
-        cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
+        rows, length = ids.shape
+        cos, sin = self.cos[:length, None], self.sin[:length, None]
         for layer in self.layers:
-            x = layer(x, cos, sin, mask)
+            x = layer(x, cos, sin, lengths or [length] * rows)
         return self.norm(x)
 
 
@@ -166,14 +190,15 @@ class Transformer(nn.Module):
         if shape.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
 
-    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits [batch, length, vocab] for ids [batch, length]."""
-        return self.lm_head(self.model(ids, mask))
+    def forward(self, ids: Tensor, lengths: list[int] | None = None) -> Tensor:
+        """Logits [batch, length, vocab] for ids [batch, length]; `lengths` are those of the documents in it, one after
+        the other (document_lengths), or each row is one."""
+        return self.lm_head(self.model(ids, lengths))
 
-    def loss(self, ids: Tensor, targets: Tensor, weights: Tensor, mask: Tensor | None) -> Tensor:
+    def loss(self, ids: Tensor, targets: Tensor, weights: Tensor, lengths: list[int] | None = None) -> Tensor:
         """Summed cross-entropy in nats over the positions of weight > 0; the head is computed only for those."""
         chosen = weights > 0
-        logits = self.lm_head(self.model(ids, mask)[chosen]).float()
+        logits = self.lm_head(self.model(ids, lengths)[chosen]).float()
         losses = F.cross_entropy(logits, targets[chosen], reduction="none")
         return (losses * weights[chosen]).sum()
 
@@ -237,11 +262,10 @@ def _one_back(shape: Shape) -> tuple[Tensor, Tensor]:
     return torch.cat((strength, torch.zeros_like(strength))), torch.cat((strength * cos, strength * sin))
 
 
-def document_mask(documents: Tensor) -> Tensor:
-    """Causal attention inside each packed document: [batch, 1, length, length] bool from ids [batch, length]."""
-    length = documents.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=documents.device).tril()
-    return (documents[:, None, :, None] == documents[:, None, None, :]) & causal
+def document_lengths(documents: Tensor) -> list[int]:
+    """How many tokens each document of packed rows has, row after row, from the documents' numbers [batch, length]."""
+    rows = torch.arange(len(documents), device=documents.device)[:, None] * (documents.max() + 1)
+    return (rows + documents).flatten().unique_consecutive(return_counts=True)[1].tolist()
 
 
 def deepened(model: Transformer, layers: int) -> Transformer:
