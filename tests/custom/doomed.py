@@ -24,9 +24,9 @@ from outcrop.custom import importing, imports
 from outcrop.custom.deployments import Deployments
 from outcrop.custom.imports import Imports
 from outcrop.engines.pool import Engines
-from outcrop.jobs import JOB, state
-from outcrop.jobs import supervisor as jobs
+from outcrop.jobs import JOB, keeping, state
 from outcrop.jobs.folder import JobFolder
+from outcrop.jobs.keeping import Keeping
 from outcrop.jobs.preparing import Preparing
 from outcrop.jobs.process import Worker
 from outcrop.jobs.supervisor import Jobs
@@ -292,10 +292,10 @@ SCENES: dict[str, tuple[Callable[[Api, Callable[[], None]], Awaitable[None]], di
         "in a file": in_a_file,
         "data is here": before(JobFolder, "write"),
         "before the worker": before(Worker, "start"),
-        "trained": before(Jobs, "_finish"),
-        "delivered": before(Jobs, "_keep"),
-        "in its place": after(jobs, "_move"),
-        "registered": after(Jobs, "_keep"),
+        "trained": before(Keeping, "keep"),
+        "delivered": before(Keeping, "_register"),
+        "in its place": after(keeping, "_move"),
+        "registered": after(Keeping, "_register"),
         "at the end": after(Jobs, "_end"),
     }),
     "long training": (long_training, {

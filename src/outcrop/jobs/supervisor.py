@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shutil
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from pathlib import Path
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from .. import __version__
 from ..config import Settings
-from ..errors import ConflictException, ServiceError
+from ..errors import ServiceError
 from ..keys import Keys
-from ..names import arn
 from ..store.files import words
 from ..store.objects import Objects
 from ..store.resources import Resource, Resources
-from . import CUSTOM_MODEL, JOB, state
+from . import JOB, state
 from .data import DataError
 from .distillation import Ask
 from .folder import JobFolder
+from .keeping import Deliver, JobFailed, Keeping, Serve
 from .preparing import Preparing
 from .process import Worker
 
@@ -41,16 +37,6 @@ STOPPED = 3
 
 log = logging.getLogger("outcrop.jobs")
 T = TypeVar("T")
-
-
-Deliver = Callable[[Resource, JobFolder], Awaitable[None]]
-"""Keeps what a job's maker wants of it besides, before the model is registered."""
-Serve = Callable[[Resource], Awaitable[str | None]]
-"""Lets a job's model answer under the name that its maker was promised; what keeps it from that, if anything does."""
-
-
-class JobFailed(Exception):
-    """A job cannot go on; the message is for the person whose job it is."""
 
 
 class JobStopped(Exception):
@@ -75,8 +61,7 @@ class Jobs:
         self._held: set[asyncio.Task[Any]] = set()
         """What goes on when who asked for it has left."""
         self._preparing = Preparing(settings, resources, objects)
-        self.deliver: Deliver | None = None
-        self.serve: Serve | None = None
+        self._keeping = Keeping(settings, resources, objects)
 
     async def begin(
         self,
@@ -88,7 +73,7 @@ class Jobs:
         """Take up unfinished jobs, the oldest first. `ask` answers for teachers, `keys` lets judges be asked; `deliver`
         and `serve` are for jobs with a fineTunedModel."""
         self._preparing.ask, self._preparing.keys = ask, keys
-        self.deliver, self.serve = deliver, serve
+        self._keeping.deliver, self._keeping.serve = deliver, serve
         for job in reversed(await self._resources.list(JOB)):
             if job.body["status"] in state.UNFINISHED and not state.rests(job.body):
                 self.submit(job.id)
@@ -220,7 +205,7 @@ class Jobs:
                 raise JobStopped
             await self._preparing.prepare(job, folder)
             await self._work(id, folder)
-        await self._finish(job, folder)
+        await self._end(id, "Completed", **await self._keeping.keep(job, folder))
 
     async def _stopped(self, id: str) -> None:
         """A worker left early: because its job was stopped, or because the server closes."""
@@ -285,61 +270,3 @@ class Jobs:
             if "phase" in event:
                 await self._resources.insist(JOB, id, state.phase(event["phase"], event["status"]))
         return end
-
-    # after: the model --------------------------------------------------------------------------------------------
-
-    async def _finish(self, job: Resource, folder: JobFolder) -> None:
-        """Deliver the metrics, keep the model, and only then call the job completed."""
-        result = folder.result()
-        assert result is not None
-        out = job.body["outputDataConfig"]["s3Uri"].rstrip("/")
-        for file in folder.artifacts():
-            place = f"{out}/model-customization-job-{job.id}/{file.relative_to(folder.path)}"
-            await self._objects.put(place, file)
-        metrics = {
-            "trainingMetrics": {"trainingLoss": result["trainingLoss"]},
-            "validationMetrics": [{"validationLoss": loss} for loss in result["validationLosses"]],
-        }
-        promised = "fineTunedModel" in job.body
-        if promised and self.deliver:
-            await self.deliver(job, folder)
-        model_arn = await self._keep(job, folder, {**metrics, "form": result["kind"]})
-        failure = await self.serve(job) if promised and self.serve else None
-        told = {"servingFailure": failure} if failure else {}
-        await self._end(job.id, "Completed", outputModelArn=model_arn, **metrics, **told)
-
-    async def _keep(self, job: Resource, folder: JobFolder, members: dict[str, Any]) -> str:
-        """The trained model among the custom models, under the job's own id; returns its ARN."""
-        place = self._settings.home / "custom-models" / job.id
-        await asyncio.to_thread(_move, folder.model, place)
-        body = {name: job.body[name] for name in INHERITED if name in job.body}
-        body |= {
-            "modelArn": arn(self._settings, "custom-model", job.body["base"]["id"], job.id),
-            "modelName": job.body["customModelName"],
-            "modelStatus": "Active",
-            "version": __version__,
-            **members,
-        }
-        try:
-            await self._resources.create(CUSTOM_MODEL, job.id, body, name=job.body["customModelName"])
-        except ConflictException as error:
-            taken = await self._resources.named(CUSTOM_MODEL, job.body["customModelName"])
-            if taken is None or taken.id != job.id:
-                await asyncio.to_thread(_move, place, folder.model)  # the weights are the caller's all the same
-                raise JobFailed(f"A custom model named {job.body['customModelName']} exists already.") from error
-        return body["modelArn"]
-
-
-INHERITED = (
-    "jobArn", "jobName", "base", "baseModelArn", "customizationType", "hyperParameters", "trainingDataConfig",
-    "validationDataConfig", "outputDataConfig", "customizationConfig", "customModelTags", "fineTunedModel",
-)  # fmt: skip
-"""What a custom model's record takes over from the job that made it."""
-
-
-def _move(source: Path, target: Path) -> None:
-    """Bring the model to its place; an earlier life of the server may have done it already."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if source.exists():
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(source, target)
