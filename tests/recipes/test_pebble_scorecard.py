@@ -50,6 +50,24 @@ def test_an_answer_needs_value_and_source():
         assert item.mark(Reply(text="The passage does not say.")) == (item.part == "not there")
 
 
+def test_speed_is_counted_in_the_services_tokens(monkeypatch):
+    """A model that takes a millisecond to read four letters or to write a token, and writes fifty."""
+    now, prompts = [0.0], []
+
+    def ask(item, limit):
+        letters = len(item.messages[0]["content"][0]["text"])
+        prompts.append(letters // 4)
+        written = min(limit, 50)
+        now[0] += (letters / 4 + written) / 1000
+        return Reply(read=letters // 4, written=written)
+
+    monkeypatch.setattr(scorecard.time, "perf_counter", lambda: now[0])
+    figures = scorecard.speed(ask)
+    assert figures["tokens_per_second"] == 1000
+    assert 510 < figures["first_token_ms"] < 525
+    assert max(prompts[1:]) < 520
+
+
 def test_the_table_shows_every_figure():
     figures = {
         "rows": {"memory": {"": {"right": 1, "asked": 2, "percent": 50.0}}},

@@ -36,14 +36,15 @@ def converse(endpoint: str, model: str, **credentials: Any) -> Ask:
         if item.schema:
             wanted = {"name": "record", "schema": json.dumps(item.schema)}
             request["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": wanted}}}
-        return _read_converse(client.converse(**request)["output"]["message"]["content"])
+        return _read_converse(client.converse(**request))
 
     return ask
 
 
-def _read_converse(blocks: list[dict]) -> Reply:
-    reply = Reply()
-    for block in blocks:
+def _read_converse(answer: dict) -> Reply:
+    usage = answer["usage"]
+    reply = Reply(read=usage["totalTokens"] - usage["outputTokens"], written=usage["outputTokens"])
+    for block in answer["output"]["message"]["content"]:
         reply.text += block.get("text", "")
         reply.reasoning += block.get("reasoningContent", {}).get("reasoningText", {}).get("text", "")
         if "toolUse" in block:
@@ -64,11 +65,13 @@ def engine(url: str) -> Ask:
             url.rstrip("/") + "/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=300) as response:
-            message = json.load(response)["choices"][0]["message"]
+            answer = json.load(response)
+        message, usage = answer["choices"][0]["message"], answer["usage"]
         calls = [
             (c["function"]["name"], _arguments(c["function"]["arguments"])) for c in message.get("tool_calls") or []
         ]
-        return Reply(message.get("content") or "", message.get("reasoning_content") or "", calls)
+        text, thought = message.get("content") or "", message.get("reasoning_content") or ""
+        return Reply(text, thought, calls, usage["prompt_tokens"], usage["completion_tokens"])
 
     return ask
 
