@@ -36,7 +36,7 @@ LENGTHS = (
     512,
     1024,
     2048,
-)  # a document goes to the shortest row that holds it: attention over padding and neighbours costs time
+)  # a document goes to the shortest row that holds it, and gaps are filled with shorter ones: padding costs time
 STEP = 4096  # tokens of one step: every file holds just so many, so that a compiled model meets few shapes
 
 
