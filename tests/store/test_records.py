@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from outcrop.errors import ServiceUnavailableException
@@ -257,6 +257,32 @@ async def test_a_cancelled_write_leaves_nothing_and_frees_the_lock(records: Reco
     with pytest.raises(asyncio.CancelledError):
         await task
     await put(records, "b")
+    assert await names(records) == ["b"]
+
+
+async def test_who_was_cancelled_may_write_before_the_cancellation_is_forgotten(records: Records) -> None:
+    """Its traceback holds the cursor of the statement that was cut off, and SQLite a closed connection, with its lock,
+    as long as there is such a statement."""
+    begun = asyncio.Event()
+    count = text(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n"
+    )
+
+    async def cut_off() -> None:
+        try:
+            async with records.write() as db:
+                begun.set()
+                await db.execute(count)
+        except asyncio.CancelledError:
+            await put(records, "b")
+            raise
+
+    task = asyncio.create_task(cut_off())
+    await begun.wait()
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
     assert await names(records) == ["b"]
 
 

@@ -9,6 +9,7 @@ Knows nothing of what the rows mean.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -168,7 +169,8 @@ def _create_file(path: Path) -> None:
 def _engine(url: URL) -> AsyncEngine:
     if not _is_sqlite(url):
         return _postgres(url)
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None})
+    how = {"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None, "factory": _Connection}
+    engine = create_async_engine(url, connect_args=how)
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine.execution_options(**MODES["sqlite"]["write"])
@@ -181,6 +183,21 @@ def _postgres(url: URL) -> AsyncEngine:
         raise ServiceUnavailableException('Postgres needs a driver: pip install "outcrop[postgres]"') from error
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose transaction ends with it.
+
+    SQLite keeps a closed one, and its locks, until its last statement is gone: who is cancelled in the middle of a
+    statement holds that by the traceback, and would wait for a lock of its own.
+    """
+
+    def close(self) -> None:
+        try:
+            if self.in_transaction:
+                self.rollback()
+        finally:
+            super().close()
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -36,7 +36,7 @@ async def at(tmp_path: Path) -> AsyncIterator[Tuning]:
     [
         (Jobs, "_check"),
         (Preparing, "prepare"),
-        (Jobs, "_keep"),
+        (Keeping, "_register"),
         (Deployments, "_deployed"),
         (Deployments, "_bring_up"),
         (Jobs, "_end"),
