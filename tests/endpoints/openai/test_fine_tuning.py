@@ -13,6 +13,7 @@ import pytest
 
 from outcrop.custom import DEPLOYMENT, Deployments
 from outcrop.jobs import CUSTOM_MODEL, JOB
+from outcrop.jobs.keeping import Keeping
 from outcrop.jobs.preparing import Preparing
 from outcrop.jobs.supervisor import Jobs
 from tests.api.customs import BASE, add_custom, say
