@@ -102,3 +102,19 @@ def test_the_rate_warms_up_stays_and_falls():
     assert pretrain.rate(0.4, 100, 10, 0.5) == 1
     assert pretrain.rate(0.75, 100, 10, 0.5) == pytest.approx(0.5)
     assert pretrain.rate(1, 100, 10, 0.5) == 0
+
+
+@pytest.mark.parametrize(
+    ("rank", "count", "mine"), [("0", "2", [0, 2]), ("1", "2", [1, 3]), ("1", None, [0, 1, 2, 3]), ("3", "8", None)]
+)
+def test_processes_share_the_cores_of_their_machine(monkeypatch, rank, count, mine):
+    """Without a count there is one process here; where there are more than cores each goes where it likes."""
+    taken = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: taken.append(cores), raising=False)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    if count:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", count)
+    pretrain._keep_to_own_cores()
+    assert taken == ([mine] if mine else [])

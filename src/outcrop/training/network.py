@@ -169,9 +169,10 @@ class Trunk(nn.Module):
     def forward(self, ids: Tensor, lengths: list[int] | None = None) -> Tensor:
         x = self.embed_tokens(ids)
         rows, length = ids.shape
+        lengths = lengths or [length] * rows
         cos, sin = self.cos[:length, None], self.sin[:length, None]
         for layer in self.layers:
-            x = layer(x, cos, sin, lengths or [length] * rows)
+            x = layer(x, cos, sin, lengths)
         return self.norm(x)
 
 

@@ -272,7 +272,7 @@ def _keep_to_own_cores() -> None:
     """Take this process's share of the machine's cores: one that moves between them takes a quarter longer a step."""
     mine, count = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     if hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) >= count:
-        os.sched_setaffinity(0, cores[mine::count])
+        os.sched_setaffinity(0, cores[mine % count :: count])
 
 
 def _wants_bf16(setting: str, device: torch.device) -> bool:
