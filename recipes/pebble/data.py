@@ -31,6 +31,7 @@ from tokenizers import Tokenizer
 from outcrop.training.packing import Document, fit, shard, write
 
 Task = Callable[..., "Chat | list[Span] | Document"]
+Shares = dict[Task, float]
 LENGTHS = (
     256,
     512,
@@ -47,7 +48,7 @@ def babble(rng: Random, vocabulary: int) -> Document:
     return phrase * (1 + again), [SKIP] * len(phrase) + [LEARN] * len(phrase) * again
 
 
-MAIN: dict[Task, float] = {
+MAIN: Shares = {
     talk.small_talk: 1.8, talk.persona: 0.6, facts.told: 7, facts.far: 6, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.5,
     tools.call: 2.5, tools.among: 14, tools.direct: 3.5, tools.two_calls: 1, tools.no_call: 1.5, records.by_schema: 3, records.by_grammar: 9, records.several: 3, records.rows: 0.3,
     lists.given: 11, lists.counted: 3, lists.about: 4.5, orders.from_category: 0.3, orders.from_list: 0.5, orders.units: 0.8, orders.reply_rule: 0.4,
@@ -55,6 +56,20 @@ MAIN: dict[Task, float] = {
     sums.drill: 2.5, sums.bare: 0.8, sums.problem: 7.5, sums.logic: 2.2,
     copying.many_look_ups: 1, copying.repeat: 0.8, copying.page: 1, copying.sources: 3, copying.cases: 1.2, copying.long_table: 1, babble: 2.5,
 }  # fmt: skip
+
+# Before anything else, half of the time: hardly more than finding and copying. Looked for among all the lessons, the longer matches that a look-up needs were not found.
+DRILLED, DRILLS = 2, {
+    copying.many_look_ups: 15, copying.long_table: 12, copying.page: 10, copying.repeat: 4, copying.sources: 5, facts.far: 4,
+}  # fmt: skip
+
+
+def mix(seed: int) -> Shares:
+    """The share of every task in shard ``seed``."""
+    shares = MAIN.copy()
+    if seed < DRILLED:
+        for task, share in DRILLS.items():
+            shares[task] += share * sum(MAIN.values()) / sum(DRILLS.values())
+    return shares
 
 
 def spans(rng: Random, task: Task) -> list[Span]:
@@ -80,24 +95,27 @@ def encode(tokenizer: Tokenizer, parts: list[Span]) -> Document:
     return made.ids, weights[owner].tolist()
 
 
-def documents(tokenizer: Tokenizer, seed: int, tokens: int) -> Iterator[Document]:
+def documents(tokenizer: Tokenizer, seed: int, tokens: int, shares: Shares | None = None) -> Iterator[Document]:
     """Documents until about ``tokens`` tokens: always of the task furthest below its share."""
-    rng, spent = Random(f"main-{seed}"), dict.fromkeys(MAIN, 0.0)
+    rng, shares = Random(f"main-{seed}"), shares or mix(seed)
+    spent = dict.fromkeys(shares, 0.0)
     total = 0
     while total < tokens:
         task = min(spent, key=spent.__getitem__)
         document = babble(rng, tokenizer.get_vocab_size()) if task is babble else encode(tokenizer, spans(rng, task))
-        spent[task] += len(document[0]) / MAIN[task]
+        spent[task] += len(document[0]) / shares[task]
         total += len(document[0])
         yield document
 
 
-def build(tokenizer: Tokenizer, seed: int, tokens: int, folder: Path, step: int = STEP) -> int:
+def build(
+    tokenizer: Tokenizer, seed: int, tokens: int, folder: Path, step: int = STEP, shares: Shares | None = None
+) -> int:
     """Write shard ``seed``, a file a step, all of one row length; returns the tokens in it.
 
     Rows that fill no whole step are left out, one step a length at the most.
     """
-    made = list(documents(tokenizer, seed, tokens))
+    made = list(documents(tokenizer, seed, tokens, shares))
     rng = np.random.default_rng(seed)
     for length, rows in fit(made, LENGTHS).items():
         whole = shard(rows, length)

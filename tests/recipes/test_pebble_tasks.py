@@ -57,6 +57,16 @@ def test_the_same_seed_gives_the_same_lesson():
     assert list(data.texts(3, 20)) != list(data.texts(4, 20))
 
 
+def test_the_first_lessons_are_half_drills_and_the_rest_are_not():
+    drilled, later = data.mix(0), data.mix(data.DRILLED)
+    assert later == data.MAIN and drilled.keys() == later.keys()
+    of_drills = {
+        name: sum(shares[task] for task in data.DRILLS) / sum(shares.values())
+        for name, shares in (("first", drilled), ("later", later))
+    }
+    assert of_drills["first"] > 0.5 > 3 * of_drills["later"]
+
+
 def test_no_held_out_word_is_ever_drawn():
     """Human text from ../shared/data may hold such a word; what the recipe writes itself may not."""
     names = {w.lower() for w in held.NAMES + held.PLACES}

@@ -212,47 +212,37 @@ def _initialise(module: nn.Module) -> None:
 
 
 @torch.no_grad()
-def copying_start(model: Transformer, sharpness: float = 3.0, written: float = 0.1, copied: float = 0.6) -> None:
+def copying_start(model: Transformer, sharpness: float = 2.0, written: float = 0.1, copied: float = 0.6) -> None:
     """Set new weights such that the first two layers already copy: what stood after the present token is said again.
 
-    The circuit that training finds late and all at once (Olsson et al. 2022, induction heads), written down: tokens are
-    drawn in one half of the width; the first layer looks one position back by rotary phase alone and writes that token
-    into the other half; the second looks for places where it equals the present token and adds what stands there.
-    Everything stays trainable.
+    The circuit that training finds late and all at once (Olsson et al. 2022, induction heads), written down in one head
+    of each: the first looks one position back by rotary phase alone and writes that token into the other half of the
+    width; the second looks for places where it equals the present token and adds what stands there. All other heads
+    begin at random: with every head written alike, training did not find the matches of several tokens that a look-up
+    needs. Everything stays trainable.
     """
     shape = model.shape
-    half, head, groups = shape.hidden_size // 2, shape.head_dim, shape.num_key_value_heads
-    heads = shape.num_attention_heads // groups
+    half, head = shape.hidden_size // 2, shape.head_dim
+    rows = torch.arange(min(head, half - 1))
+    here, there = rows + 1, half + rows + 1  # the parts of the width that tell the present token and the one before
     tokens = model.model.embed_tokens.weight
-    nn.init.normal_(tokens[:, 1:half], std=(half - 1) ** -0.5)
-    nn.init.normal_(tokens[:, half:], std=0.02)
     tokens[:, 0] = 0.5  # alike in every token, so that a query can be the same everywhere
+    tokens[:, there] *= 0.25
     first, second = (layer.self_attn for layer in model.model.layers[:2])
     for attention in (first, second):
         for matrix in (attention.q_proj.weight, attention.k_proj.weight):
-            nn.init.normal_(matrix, std=0.01)
+            nn.init.normal_(matrix[:head], std=0.01)
         for norm in (attention.q_norm, attention.k_norm):
             nn.init.constant_(norm.weight, sharpness)
-    here, before = _one_back(shape)
-    first.q_proj.weight[:, 0] = here.repeat(shape.num_attention_heads)
-    first.k_proj.weight[:, 0] = before.repeat(groups)
+        attention.v_proj.weight[:head] = 0
+        attention.v_proj.weight[rows, here] = 1
+    first.q_proj.weight[:head, 0], first.k_proj.weight[:head, 0] = _one_back(shape)
+    first.o_proj.weight[there, rows] = written
+    second.o_proj.weight[here, rows] = copied
     slow = torch.arange(head).view(2, 2, -1)[:, 1].flatten()  # the pairs that hardly turn within some hundred positions
-    for group in range(groups):
-        mine = torch.arange(
-            group * head, min(half, (group + 1) * head)
-        )  # the part of the width that this group carries
-        rows = group * head + torch.arange(len(mine))
-        for attention in (first, second):
-            attention.v_proj.weight[rows] = torch.eye(shape.hidden_size)[mine]
-            attention.v_proj.weight[:, 0] = 0
-        columns = group * heads * head + torch.arange(len(mine))  # of the group's first head
-        first.o_proj.weight[half + mine, columns] = written
-        second.o_proj.weight[mine, columns] = copied
-        sign = torch.randn(len(slow), half) * half**-0.5
-        sign[:, 0] = 0
-        for one in range(heads):
-            second.q_proj.weight[(group * heads + one) * head + slow, :half] = sign
-        second.k_proj.weight[group * head + slow, half : 2 * half] = sign
+    same = torch.randn(len(slow), len(rows)) * len(rows) ** -0.5
+    second.q_proj.weight[slow[:, None], here] = same
+    second.k_proj.weight[slow[:, None], there] = same
 
 
 def _one_back(shape: Shape) -> tuple[Tensor, Tensor]:
