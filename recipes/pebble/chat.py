@@ -13,7 +13,7 @@ from pathlib import Path
 TEMPLATE = (Path(__file__).parent / "chat_template.jinja").read_text()
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 VISIBLE = ["<think>", "</think>", "<tool_call>", "</tool_call>", "<tools>", "</tools>"]
-LEARN, SKIP = 1, 0
+LEARN, HARDLY, SKIP = 20, 1, 0  # weights in the loss
 Span = tuple[str, int]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 
 from recipes.pebble import lexicon as lex
-from recipes.pebble.chat import LEARN, SKIP, Chat, Message, Span, compact, pebble, user
+from recipes.pebble.chat import HARDLY, LEARN, SKIP, Chat, Message, Span, compact, pebble, user
 from recipes.pebble.grammar import ask, choose, fill, say
 from recipes.pebble.tasks.things import THINGS, Thing, pick
 from recipes.pebble.tasks.tools import spoken
@@ -491,11 +491,12 @@ def several(rng: Random) -> Chat:
 
 
 def _forced(record: dict) -> list[Span]:
-    """A record as a grammar lets it be written: the keys are given, the values and the signs around them are learnt."""
+    """A record as a grammar lets it be written: the keys are given, the values and the signs around them are learnt. The first brace hardly, for
+    plain statements do not want JSON; but a grammar allows other beginnings too, and after a line break or a tab the model is lost."""
     parts: list[Span] = []
     for i, (key, value) in enumerate(record.items()):
         name = compact(key)[1:-1]
-        parts += [('{"', SKIP) if i == 0 else (', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
+        parts += [('{"', HARDLY) if i == 0 else (', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
     return [*parts, ("}", LEARN)]
 
 
