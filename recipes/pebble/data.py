@@ -15,6 +15,7 @@ from recipes.pebble.chat import LEARN, SKIP, Chat, Span, render
 from recipes.pebble.tasks import (
     copying,
     facts,
+    forced,
     lists,
     memory,
     orders,
@@ -49,12 +50,12 @@ def babble(rng: Random, vocabulary: int) -> Document:
 
 
 MAIN: Shares = {
-    talk.small_talk: 1.8, talk.persona: 0.6, facts.told: 7, facts.far: 6, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.5,
-    tools.call: 2.5, tools.among: 14, tools.direct: 3.5, tools.two_calls: 1, tools.no_call: 1.5, records.by_schema: 3, records.by_grammar: 9, records.several: 3, records.rows: 0.3,
+    talk.small_talk: 1.8, talk.persona: 0.6, facts.told: 7, facts.far: 8, memory.dialogue: 1.5, memory.scene: 1, memory.from_system: 1.2, memory.long_dialogue: 0.5,
+    tools.call: 2.5, tools.among: 14, tools.direct: 3.5, tools.two_calls: 1, tools.no_call: 1.5, forced.forced: 3, records.by_schema: 3, records.by_grammar: 11, records.several: 3, records.rows: 0.3,
     lists.given: 11, lists.counted: 3, lists.about: 4.5, orders.from_category: 0.3, orders.from_list: 0.5, orders.units: 0.8, orders.reply_rule: 0.4,
     sources.grounded: 12, sources.long_passage: 0.6, safety.harmful: 3.2, safety.harmless: 4.5, stories.story: 3, stories.verse: 2.5, stories.human: 0.2,
     sums.drill: 2.5, sums.bare: 0.8, sums.problem: 7.5, sums.logic: 2.2,
-    copying.many_look_ups: 1, copying.repeat: 0.8, copying.page: 1, copying.sources: 3, copying.cases: 1.2, copying.long_table: 1, babble: 2.5,
+    copying.many_look_ups: 1, copying.repeat: 0.8, copying.page: 1, copying.sources: 3, copying.long_table: 2.5, babble: 2.5,
 }  # fmt: skip
 
 # Before anything else, half of the time: hardly more than finding and copying. Looked for among all the lessons, the longer matches that a look-up needs were not found.

@@ -32,6 +32,17 @@ def choose(rng: Random, template: str) -> str:
     return _SPACES.sub(" ", template)
 
 
+def whole(asked: str) -> list[str]:
+    """Split at the bars that stand outside brackets."""
+    parts, depth, last = [], 0, 0
+    for i, letter in enumerate(asked):
+        depth += (letter == "[") - (letter == "]")
+        if letter == "|" and depth == 0:
+            parts.append(asked[last:i])
+            last = i + 1
+    return [*parts, asked[last:]]
+
+
 def fill(template: str, **slots: object) -> str:
     """Put the values into ``{name}`` slots; a value is never looked into."""
     return re.sub(r"\{(\w+)\}", lambda found: str(slots.get(found[1], found[0])), template)

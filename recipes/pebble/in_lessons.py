@@ -43,9 +43,10 @@ def questions(count: int, seed: int) -> list[tuple[data.Task, str, str]]:
         data.stories.human,
         data.sums.drill,
         data.babble,
+        data.forced.forced,
         data.records.by_grammar,
         data.records.several,
-    }  # the last two need a grammar for their keys
+    }  # the last three need a grammar for their keys
     shares = {task: share for task, share in data.MAIN.items() if task not in skipped}
     mean = sum(shares.values()) / len(shares)
     drawn = [

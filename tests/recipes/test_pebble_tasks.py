@@ -14,11 +14,12 @@ pytest.importorskip("tokenizers")
 pytest.importorskip("numpy")
 
 from recipes.pebble import data, overlap, shared
-from recipes.pebble.chat import LEARN, Chat, Message, pebble, render, user
+from recipes.pebble.chat import HARDLY, LEARN, Chat, Message, pebble, render, user
 from recipes.pebble.grammar import ask, choose, fill, listing
-from recipes.pebble.tasks import facts, lists, memory, orders, records, sums, talk, tools
+from recipes.pebble.tasks import facts, forced, kinds, lists, memory, orders, records, sums, talk, tools
 
 from outcrop.evaluation.pebble import rows as questions
+from outcrop.evaluation.pebble import structured
 from outcrop.evaluation.pebble import words as held
 from outcrop.evaluation.pebble.tools import TOOLS as TESTED
 
@@ -74,7 +75,7 @@ def test_no_held_out_word_is_ever_drawn():
         t
         for t in TASKS
         if t.__module__.rsplit(".", 1)[1]
-        in ("memory", "facts", "tools", "records", "orders", "lists", "sources", "sums", "copying", "stories")
+        in ("memory", "facts", "tools", "forced", "records", "orders", "lists", "sources", "sums", "copying", "stories")
         and t is not data.stories.human
     ]
     rng = Random(2)
@@ -200,6 +201,33 @@ def test_records_hold_what_their_schema_says():
         _, record, schema, _ = records.case(rng)
         assert list(record) == list(schema["properties"])
         json.dumps(record)
+
+
+def test_no_key_of_the_scorecard_is_taught():
+    rng = Random(14)
+    taught = {key for _ in range(3000) for key in records.case(rng)[1]}
+    assert len(taught) > 1000 and not taught & {key for _, fields in structured.RECORDS for key in fields}
+
+
+def test_a_value_of_a_kind_stands_in_its_sentence():
+    rng = Random(15)
+    for _ in range(300):
+        text, fields = kinds.sentence(rng)
+        assert fields and all(str(value) in text for _, value in fields.values())
+
+
+def test_a_call_that_is_forced_is_the_bare_json_of_a_tool():
+    rng = Random(16)
+    unknown = 0
+    for _ in range(400):
+        chat = forced.forced(rng)
+        parts = chat.messages[-1].text
+        call = json.loads("".join(text for text, _ in parts))
+        specs = {tool["name"]: tool["parameters"] for tool in chat.tools}
+        assert list(call) == ["name", "arguments"] and parts[0] == ('{"', HARDLY)
+        assert set(specs[call["name"]]["required"]) <= set(call["arguments"]) <= set(specs[call["name"]]["properties"])
+        unknown += "unknown" in call["arguments"].values()
+    assert 0 < unknown < 60
 
 
 def test_orders_of_numbers_are_obeyed():

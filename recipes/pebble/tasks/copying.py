@@ -7,7 +7,7 @@ from random import Random
 
 from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import Chat, Message, compact, pebble, user
-from recipes.pebble.grammar import ask, choose
+from recipes.pebble.grammar import ask
 
 REPEAT = """[repeat|say|write|print|echo|type|copy|spell out|output|return] [this|the following|exactly this|this text|these words|what follows]: {x}
     [repeat|say|write|print|echo] after me: {x}
@@ -84,26 +84,6 @@ def sources(rng: Random) -> Chat:
         )
         messages += [user(question if messages else f"{page}\n\n{question}"), pebble(found)]
     return Chat(messages)
-
-
-def cases(rng: Random) -> Chat:
-    """Words in other letters, many at a time: which piece is the capital of which is learnt by heart, piece by piece."""
-    words = [rng.choice([lex.noun, lex.invented, lex.name, lex.place])(rng) for _ in range(rng.randint(4, 12))]
-    joint = rng.choice([" ", ", ", "\n", "; ", " / ", " | ", " - "])
-    upper = rng.random() < 0.6
-    given = joint.join(words) if upper else joint.join(words).upper()
-    how = choose(
-        rng,
-        "[in upper case|in capitals|capitals|all caps|uppercase]"
-        if upper
-        else "[in lower case|lowercase|small letters|no capitals]",
-    )
-    return Chat(
-        [
-            user(ask(rng, "{h}: {x}" if rng.random() < 0.5 else "{x}\n{h}", h=how, x=given)),
-            pebble(given.upper() if upper else given.lower()),
-        ]
-    )
 
 
 def long_table(rng: Random) -> Chat:

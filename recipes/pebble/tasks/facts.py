@@ -11,7 +11,7 @@ from random import Random
 
 from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import Chat, Message, pebble, user
-from recipes.pebble.grammar import ask, choose, fill
+from recipes.pebble.grammar import ask, choose, fill, whole
 from recipes.pebble.tasks import talk
 
 ROLES = [
@@ -398,17 +398,6 @@ LIVES = [
 def lives(rng: Random) -> Pair:
     said, asked = rng.choice(LIVES)
     return said, whole(asked), IT
-
-
-def whole(asked: str) -> list[str]:
-    """Split at the bars that stand outside brackets."""
-    parts, depth, last = [], 0, 0
-    for i, letter in enumerate(asked):
-        depth += (letter == "[") - (letter == "]")
-        if letter == "|" and depth == 0:
-            parts.append(asked[last:i])
-            last = i + 1
-    return [*parts, asked[last:]]
 
 
 def preferred(rng: Random) -> Pair:

@@ -1,4 +1,4 @@
-# ruff: noqa: E501
+# ruff: noqa: E501, SIM905
 """Orders about lists and sentences: which items, in what order, in which letters, set apart by what; each condition said in a way composed for it."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from random import Random
 
 from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import Chat, pebble, user
-from recipes.pebble.grammar import ask, choose, listing
+from recipes.pebble.grammar import ask, choose, listing, whole
 
 Items = list[str]
 Change = tuple[str, Callable[[Items], Items]]  # how it is said, what it does
@@ -41,8 +41,6 @@ NUMBERS = "[with|using] [a number before each|numbers in front|1., 2., 3.]|as [a
 
 def said(rng: Random, options: str) -> str:
     """One of the ways that stand between bars outside brackets, resolved."""
-    from recipes.pebble.tasks.facts import whole
-
     return choose(rng, rng.choice(whole(options)))
 
 
@@ -89,12 +87,19 @@ def selection(rng: Random, items: Items) -> Change:
 ALL = "[these|these words|the following|the words|this list|my words|those words|the items|what follows|my list]"
 SAY = "[write|give me|print|show|list|repeat|return|output|rewrite|hand me|send back|type|present|restate|bring me|say|tell me|echo|deliver|read out|spit out|set down|hand back|state]"
 
+SMALL = "as|up|out|back|for me|once more|so that it is|but|over|down|again|together|to get it|into a text".split("|")
+
 
 def phrase(rng: Random, items: str, hows: Items) -> str:
     """The request around its conditions."""
     rng.shuffle(hows)
     how = rng.choice([", ", " and ", ", and ", "; "]).join(hows)
     verb, them = choose(rng, SAY), choose(rng, ALL)
+    if rng.random() < 0.25:  # words that nobody knows: an order is known by its place, and the items by their commas
+        verb = rng.choice([verb, f"{verb} {rng.choice(SMALL)}", *(lex.pseudo(rng, 1, 3) for _ in "abc")])
+        items = rng.choice(
+            [items, f"{rng.choice(SMALL)} {items}", f"{items} {rng.choice([*SMALL, lex.pseudo(rng, 1, 2)])}"]
+        )
     return rng.choice([
         f"{verb} {items} {how}", f"{verb} {items}, {how}", f"{verb} {items}; {how}", f"{verb} {items}. {how.capitalize()}", f"{verb} {them} {how}: {items}", f"{verb} {them}: {items}. {how.capitalize()}", f"{items}: {how}", f"{items}. {verb.capitalize()} them {how}", f"{items} - {verb} them {how}",
         f"[I have|we have|look at|consider|my list is|there are|mine are] {items}. [please |now |then |]{verb} [them|it all|the words] {how}", f"{how}: {items}", f"{how}, {verb} {items}", f"[I want|I need|I'd like|let me see|can I have|may I have|let me have] {items} {how}", f"[I want|I need|I'd like|let me see] {items}, {how}", f"[can|could|would] you {verb} {items} {how}", f"[with|from|out of|for] {items}: {verb} [all|them|everything] {how}",

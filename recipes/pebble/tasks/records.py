@@ -8,9 +8,13 @@ from random import Random
 from recipes.pebble import lexicon as lex
 from recipes.pebble.chat import HARDLY, LEARN, SKIP, Chat, Message, Span, compact, pebble, user
 from recipes.pebble.grammar import ask, choose, fill, say
+from recipes.pebble.tasks import kinds
 from recipes.pebble.tasks.things import THINGS, Thing, pick
 from recipes.pebble.tasks.tools import spoken
 
+from outcrop.evaluation.pebble import structured
+
+SCORED = {key for _, fields in structured.RECORDS for key in fields}
 FILLER = [
     "[The weather was {a}|It was a {a} day|Everyone was {a}|We are all {a} about it|That is all we know|More will follow|Nothing else was said|It took a while|The {n} was {a}|There was a {n} too].",
     "[Please let us know|Thank you|As always, thank you|Kind regards|Let me know if anything is unclear|Have a nice day|Do not hesitate to ask|We are happy to help].",
@@ -284,7 +288,7 @@ def composed(rng: Random) -> tuple[str, dict[str, tuple[str, object]]]:
 
 
 def composed_case(rng: Random) -> tuple[str, dict, dict, list[str]]:
-    text, fields = composed(rng)
+    text, fields = composed(rng) if rng.random() < 0.45 else kinds.sentence(rng)
     keys = rng.sample(list(fields), len(fields)) if rng.random() < 0.5 else list(fields)
     schema = {"type": "object", "properties": {k: {"type": fields[k][0]} for k in keys}, "required": keys}
     text = text[:1].upper() + text[1:] + rng.choice([".", ".", "!", ""])
@@ -366,11 +370,18 @@ def passage(rng: Random, facts: list[tuple[Thing, str, object]], who: str) -> st
 
 
 def case(rng: Random) -> tuple[str, dict, dict, list[str]]:
-    """A text, the record in it, its schema, and which keys the text does not give (null)."""
+    """A text, the record in it, its schema, and which keys the text does not give (null). No key is one that the scorecard asks for."""
+    while True:
+        drawn = _case(rng)
+        if not SCORED & drawn[1].keys():
+            return drawn
+
+
+def _case(rng: Random) -> tuple[str, dict, dict, list[str]]:
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.6:
         return composed_case(rng)
-    if kind < 0.75:
+    if kind < 0.8:
         return *clause(rng), []
     who = lex.name(rng)
     chosen = pick(rng, rng.choice([1, 2, 2, 3, 3, 4, 5]))
@@ -477,7 +488,7 @@ def several(rng: Random) -> Chat:
     while True:
         template, slots = rng.choice(CLAUSES)
         names = {slot: rng.choice(slots[slot][0].split("|")) for slot in rng.sample(list(slots), len(slots))}
-        if len(set(names.values())) == len(names):
+        if len(set(names.values())) == len(names) and not SCORED & set(names.values()):
             break
     messages = [Message("system", f"JSON: {', '.join(names.values())}")] if rng.random() < 0.5 else []
     for _ in range(rng.randint(2, 4)):

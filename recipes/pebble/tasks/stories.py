@@ -1,8 +1,9 @@
-# ruff: noqa: E501
+# ruff: noqa: E501, SIM905
 """Short stories and verses with given words: a plot of slots whose sentences never repeat, and a proper end."""
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from recipes.pebble import lexicon as lex
@@ -144,6 +145,27 @@ FIRST_SAY = [
     "a {k} please[, about {t}|, on {t}]{u}",
     "{k}, {t}, {w}",
 ]
+LITTLE = (
+    "be so all that must go get in there it do let out over please now and then with for to by as well this".split()
+)
+ODD = [
+    ("{x} {x} a {k} {x} {t}", ". {x} {w} {x}"),
+    ("{T} {x} {x} a {k}", "; {x} {w}"),
+    ("{x} a {k} {x} {x} {t}", ". {w} {x} {x} {x}"),
+    ("{x} {x} {x} a {k}, {x} {t}", ", {x} {x} {w}"),
+    ("a {k} {x} {t} {x}", ". {x} the words {w} {x} {x}"),
+    ("{x} {x} a {k} {x} the {x} {x} {t}", ". {x} {w} {x} {x} {x}"),
+]
+
+
+def _odd(rng: Random, those: str, kind: str, theme: str) -> str:
+    """A wish in words that nobody knows: the kind, the theme and a list with commas are all there is to go by."""
+    frame, use = rng.choice(ODD)[0], rng.choice(ODD)[1]
+    parts = re.split(r"(\{x\})", frame + use)
+    text = "".join(
+        (lex.pseudo(rng, 1, 2) if rng.random() < 0.5 else rng.choice(LITTLE)) if p == "{x}" else p for p in parts
+    )
+    return ask(rng, text.replace("{k}", kind) + choose(rng, "[.|]"), w=those, t=theme, T=theme.capitalize())
 
 
 def _asked(rng: Random, kind: str, words: list[str], theme: str, hero: str) -> str:
@@ -151,6 +173,8 @@ def _asked(rng: Random, kind: str, words: list[str], theme: str, hero: str) -> s
     shown = [f"{q}{w}{q}" for w in words]
     those = rng.choice([listing(shown), ", ".join(shown), listing(shown)]) if shown else ""
     use = choose(rng, rng.choice(USE)) if words else ""
+    if words and theme and not hero and rng.random() < 0.15:
+        return _odd(rng, those, kind, theme)
     if words and theme and rng.random() < 0.3:
         frame = choose(rng, rng.choice(FIRST_SAY)).replace("{u}", use).replace("{k}", kind)
         return ask(rng, frame + "[.|]", w=those, t=theme, T=theme.capitalize())

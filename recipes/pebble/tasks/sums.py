@@ -109,6 +109,7 @@ class Tale:
             p=self.pronoun,
             P=self.pronoun.capitalize(),
             h=_have(self.pronoun),
+            v=lex.pseudo(self.rng, 1, 2),
             **slots,
         )
         self.told.append(text[:1].upper() + text[1:])
@@ -166,6 +167,15 @@ MORE += [
 ]  # fmt: skip
 LESS += [
     WHEN + " {w} " + LOSING + " {n}[ of them| {t}| of the {t}|].", WHEN + " {p} " + LOSING + " {n}[ of them| of the {t}|].", WHEN + " {n}[ of them| of the {t}|] " + LEAVING + ".",
+]  # fmt: skip
+# verbs that nobody knows: only the small words beside the number tell more from less
+MORE += [
+    WHEN + " [{w}|{p}|{o}] {v}s [another|a further|an additional|an extra] {n}[ {t}|].", WHEN + " [another|a further|an additional] {n} {t} {v}[ in| there| up| by|].",
+    WHEN + " {o} {v}s {n} [more|extra|in addition|as well|besides|too|to the pile|to these].", WHEN + " {n} {t} {v} [in addition|as well|besides|too|on top of these].",
+]  # fmt: skip
+LESS += [
+    WHEN + " [{w}|{p}|{o}] {v}s {n} of [them|the {t}|these].", WHEN + " {n} of [them|the {t}|these] {v}[ away| off| out|].", WHEN + " {n} [are|were|get|have to be|need to be] {v}ed [back|away|off|out][ to {o}| by {o}|].",
+    WHEN + " {p} {v}s {n} [back|away|off|out][ to {o}|].",
 ]  # fmt: skip
 DOUBLE = [
     "[Then|Later|After that|Next][,|] {p} [doubles|manages to double] [the number|this number|the amount|that].",
