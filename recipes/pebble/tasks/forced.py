@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 
 from recipes.pebble import lexicon as lex
-from recipes.pebble.chat import HARDLY, LEARN, SKIP, Chat, Span, compact, pebble, user
+from recipes.pebble.chat import HARDLY, LEARN, Chat, Span, compact, pebble, user
 from recipes.pebble.grammar import ask, choose
 from recipes.pebble.tasks import records, talk, tools
 from recipes.pebble.tasks.things import styled
@@ -67,10 +67,10 @@ def _beside(rng: Random, spec: dict) -> tuple[str, dict]:
 
 
 def _bare(name: str, arguments: dict, choice: bool) -> list[Span]:
-    """The call; its name is learnt where there is a choice, its first brace hardly (see ``records``)."""
+    """The call; its name is learnt where there is a choice, its beginning hardly (see ``records``)."""
     return [
         ('{"', HARDLY),
-        ('name": "', SKIP),
-        (name, LEARN if choice else SKIP),
+        ('name": "', HARDLY),
+        (name, LEARN if choice else HARDLY),
         ('", "arguments": ' + compact(arguments) + "}", LEARN),
     ]

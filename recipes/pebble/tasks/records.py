@@ -457,7 +457,7 @@ def by_schema(rng: Random) -> Chat:
 def by_grammar(rng: Random) -> Chat:
     """No schema in the prompt: a grammar will force the keys, so only the values and the signs around them are learnt."""
     text, record, _, _ = case(rng)
-    parts = _forced(record)
+    parts = _forced(rng, record)
     order = ask(rng, rng.choice(EXTRACT)) if rng.random() < 0.65 else ""
     if rng.random() < 0.25:
         return Chat(
@@ -496,19 +496,25 @@ def several(rng: Random) -> Chat:
         text = fill(choose(rng, template), **values)
         messages += [
             user(text[:1].upper() + text[1:] + "."),
-            pebble(_forced({names[slot]: values[slot] for slot in names})),
+            pebble(_forced(rng, {names[slot]: values[slot] for slot in names})),
         ]
     return Chat(messages)
 
 
-def _forced(record: dict) -> list[Span]:
+def _forced(rng: Random, record: dict) -> list[Span]:
     """A record as a grammar lets it be written: the keys are given, the values and the signs around them are learnt. The first brace hardly, for
-    plain statements do not want JSON; but a grammar allows other beginnings too, and after a line break or a tab the model is lost."""
+    plain statements do not want JSON; but a grammar allows other beginnings too. The keys hardly, so that they are spelt in whole tokens. And now and then
+    there is a gap before each key, not learnt, so that a model that chose one is not lost."""
+    gap = rng.choice(["\n", "\n ", "\n  ", "\n    ", "\n\n", " "]) if rng.random() < 0.15 else ""
     parts: list[Span] = []
     for i, (key, value) in enumerate(record.items()):
-        name = compact(key)[1:-1]
-        parts += [('{"', HARDLY) if i == 0 else (', "', LEARN), (name, SKIP), ('": ' + compact(value), LEARN)]
-    return [*parts, ("}", LEARN)]
+        sign = ("," if i else "{") + (gap or " " * bool(i)) + '"'
+        parts += [
+            (sign, SKIP if gap else LEARN if i else HARDLY),
+            (compact(key)[1:-1], HARDLY),
+            ('": ' + compact(value), LEARN),
+        ]
+    return [*parts, (gap.rstrip(" "), SKIP), ("}", LEARN)]
 
 
 def rows(rng: Random) -> Chat:
