@@ -7,12 +7,14 @@ A table like that of chapter 4, after 1.2 million tokens each. It takes half an 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import torch
 from recipes.pebble import data
 from recipes.pebble.__main__ import SHAPE
+from recipes.pebble.chat import LEARN
 from tokenizers import Tokenizer
 
 from outcrop.training.hub_folder import load
@@ -33,22 +35,25 @@ BEGINNINGS = {
 def lessons(
     tokenizer: Tokenizer, folder: Path, seeds: list[int], tokens: int, shares: data.Shares | None = None
 ) -> Path:
-    """Shards of the recipe's lessons, or of others."""
+    """Shards of the recipe's lessons, or of others; a folder is there whole or not at all."""
     if not folder.exists():
+        half = folder.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
         for seed in seeds:
-            data.build(tokenizer, seed, tokens, folder, shares=shares)
+            data.build(tokenizer, seed, tokens, half, shares=shares)
+        half.rename(folder)
     return folder
 
 
 @torch.no_grad()
 def asked(model: Path, shards: Path) -> tuple[float, float]:
-    """Nats a token and per cent of tokens right, over what is learnt in all of the shards."""
+    """Nats a token and per cent of tokens right, over what is learnt with full weight in all of the shards."""
     network, held = load(model), Shards(shards, data.STEP)
     nats, right, count = 0.0, 0, 0
     for step in range(len(held)):
         ids, documents, weights = torch.from_numpy(held.step(step))
         same = (documents[:, 1:] == documents[:, :-1]) & (documents[:, 1:] > 0)
-        chosen = (weights[:, 1:] > 0) & same
+        chosen = (weights[:, 1:] == LEARN) & same
         logits = network(ids[:, :-1], document_lengths(documents[:, :-1]))[chosen]
         wanted = ids[:, 1:][chosen]
         nats += torch.nn.functional.cross_entropy(logits, wanted, reduction="sum").item()
