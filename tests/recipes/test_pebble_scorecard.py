@@ -77,8 +77,13 @@ def test_the_table_shows_every_figure():
     json.dumps(figures)
 
 
-def test_a_failing_request_is_a_wrong_answer():
+def test_a_failing_request_is_a_wrong_answer_and_is_told():
+    """A question that is longer than the context says nothing of what a model remembers."""
+
     def broken(item, limit):
         raise OSError("gone")
 
-    assert scorecard.score(broken, "memory", 5, 1, 2)[""]["right"] == 0
+    figures = scorecard.score(broken, "memory", 5, 1, 2)
+    assert figures[""] == {"right": 0, "asked": 5, "percent": 0.0, "failed": 5, "error": "OSError: gone"}
+    assert "| 0.0 % | 90 % | 5, 5 failed: OSError: gone |" in scorecard.table({"rows": {"memory": figures}})
+    assert "failed" not in scorecard.score(lambda item, limit: Reply(text="no"), "memory", 5, 1, 2)[""]

@@ -13,13 +13,14 @@ from random import Random
 
 @dataclass
 class Reply:
-    """What a model gave back, and how many tokens it read and wrote."""
+    """What a model gave back, and how many tokens it read and wrote; or why it gave nothing."""
 
     text: str = ""
     reasoning: str = ""
     calls: list[tuple[str, dict]] = field(default_factory=list)
     read: int = 0
     written: int = 0
+    error: str = ""
 
 
 @dataclass

@@ -8,8 +8,8 @@ from outcrop.evaluation.pebble.item import Item, assistant, says, user, value
 from outcrop.evaluation.pebble.memory import TOLD
 from outcrop.evaluation.pebble.words import NOUNS, PLACES
 
-SENTENCES = {"of 500 tokens": 30, "of 1,000 tokens": 65, "of 1,900 tokens": 130}
-"""How many sentences of about 14 tokens lie between the fact and the question."""
+SENTENCES = {"of 500 tokens": 30, "of 1,000 tokens": 65, "of 1,900 tokens": 115}
+"""How many sentences of about 16 tokens lie between the fact and the question."""
 
 
 def recall(rng: Random) -> Item:

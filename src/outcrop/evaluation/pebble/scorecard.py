@@ -34,9 +34,11 @@ def score(ask: Ask, row: str, count: int, seed: int, at_once: int, keep: list | 
     with ThreadPoolExecutor(at_once) as pool:
         replies = list(pool.map(lambda item: _reply(ask, item), items))
     tally: dict[str, list[bool]] = defaultdict(list)
+    failed: dict[str, list[str]] = defaultdict(list)
     for item, reply in zip(items, replies, strict=True):
         right = item.mark(reply)
         tally[item.part].append(right)
+        failed[item.part] += [reply.error] if reply.error else []
         if keep is not None:
             keep.append(
                 {
@@ -50,6 +52,7 @@ def score(ask: Ask, row: str, count: int, seed: int, at_once: int, keep: list | 
             )
     return {
         part: {"right": sum(marks), "asked": len(marks), "percent": round(100 * sum(marks) / len(marks), 1)}
+        | ({"failed": len(failed[part]), "error": failed[part][0]} if failed[part] else {})
         for part, marks in sorted(tally.items())
     }
 
@@ -58,7 +61,7 @@ def _reply(ask: Ask, item: Item) -> Reply:
     try:
         return ask(item, MOST_TOKENS)
     except Exception as error:  # a failed request is a wrong answer, not the end of the measurement
-        return Reply(text=f"(error) {error}")
+        return Reply(error=f"{type(error).__name__}: {error}")
 
 
 def speed(ask: Ask) -> dict[str, float]:
@@ -84,13 +87,16 @@ def _seconds(ask: Ask, item: Item, limit: int) -> float:
 
 
 def table(figures: dict) -> str:
-    """The scorecard as markdown."""
+    """The scorecard as markdown; requests that failed are told, for they say nothing of the model."""
     lines = ["| ability | measured | target | items |", "| --- | --- | --- | --- |"]
     for row, parts in figures["rows"].items():
         for part, figure in parts.items():
             name = questions.ROWS[row][0] + (f": {part}" if part else "")
             wanted = f"{TARGETS[row, part]} %" if (row, part) in TARGETS else ""
-            lines.append(f"| {name} | {figure['percent']} % | {wanted} | {figure['asked']} |")
+            asked = f"{figure['asked']}" + (
+                f", {figure['failed']} failed: {figure['error']}" if "failed" in figure else ""
+            )
+            lines.append(f"| {name} | {figure['percent']} % | {wanted} | {asked} |")
     if fast := figures.get("speed"):
         lines.append(
             f"| speed | {fast['tokens_per_second']} tokens/s, {fast['first_token_ms']} ms to the first token | 1,000 tokens/s, 150 ms | |"
