@@ -104,7 +104,7 @@ conformance: $(VENV)/.core   ## botocore's own rest-json cases through our parse
 bench: $(VENV)/.test   ## ratios against peers in one run
 	$(RUN) -m bench
 
-pebble: $(VENV)/.train  ## make a model like the one in the package from nothing: two hours on two cores
+pebble: $(VENV)/.train  ## make a model like the one in the package from nothing: two and a quarter hours on two cores
 	$(RUN) -m recipes.pebble
 
 # From nothing: a step whose result is there is skipped.

@@ -1,7 +1,8 @@
 # ruff: noqa: E501
 """Build Pebble from nothing: ``python -m recipes.pebble``; ``--smoke`` walks the same way in two minutes.
 
-Six steps, skipped when their result is there already: tokenizer, lessons, training, preference tuning, export, scorecard. ``README.md`` tells why.
+Six steps, skipped when their result is there already: tokenizer, lessons, training (twice, see ``Course``), preference tuning, export, scorecard.
+``README.md`` tells why.
 """
 
 from __future__ import annotations
@@ -27,11 +28,21 @@ TINY = {**SHAPE, "vocab_size": 1024, "hidden_size": 64, "num_hidden_layers": 2, 
 
 
 @dataclass
+class Course:
+    """Lessons and a training on them, in folders of the same name; ``settings`` are those of ``outcrop.training.pretrain``."""
+
+    name: str
+    first: int  # number of the first shard
+    settings: dict
+
+
+@dataclass
 class Build:
     """The dials. The number of tokens is the one that matters; everything else was chosen for two cores and two hours."""
 
     work: Path = ROOT / ".pebble" / "build"
     tokens: float = 44e6  # of lessons, each met once
+    last: float = 8e6  # of ``data.LAST``, after them
     minutes: float = 0.0  # of training at most; 0 means until the lessons end
     shard: float = 5e5
     processes: int = 2
@@ -47,19 +58,18 @@ class Build:
         return 2048 if self.smoke else data.STEP
 
     @property
-    def schedule(self) -> dict:
-        """What ``outcrop.training.pretrain`` is told of length, rate and speed."""
+    def courses(self) -> list[Course]:
+        """From weights that can copy, at a rate that falls to nothing; then, from half of that rate, to nothing again."""
+        start = {"tokens": self.tokens, "minutes": self.minutes, "copying": True}
+        last = {"tokens": self.last, "start_from": self.work / "main" / "model"}
         if self.smoke:
-            return {"tokens": 2e5, "copying": True, "log_steps": 5}
-        return {
-            "tokens": self.tokens,
-            "minutes": self.minutes,
-            "decay": 0.85,
-            "matrix_lr": 0.02,
-            "warmup_steps": 100,
-            "copying": True,
-            "compile": True,
-        }
+            pace = [{"log_steps": 5}, {"log_steps": 1}]
+        else:
+            pace = [
+                {"decay": 0.85, "matrix_lr": 0.02, "warmup_steps": 100, "compile": True},
+                {"decay": 1.0, "matrix_lr": 0.01, "other_lr": 1.5e-3, "warmup_steps": 50, "compile": True},
+            ]
+        return [Course("main", 0, start | pace[0]), Course("last", data.LAST_SEED, last | pace[1])]
 
     @property
     def preference(self) -> preference.Settings:
@@ -68,10 +78,6 @@ class Build:
     @property
     def tokenizer(self) -> Path:
         return self.work / "tokenizer" / "tokenizer.json"
-
-    @property
-    def model(self) -> Path:
-        return self.work / "job" / "model"
 
 
 def make_tokenizer(build: Build) -> None:
@@ -85,22 +91,25 @@ def make_tokenizer(build: Build) -> None:
         tokenizer.save(tokenizer.train(texts, build.shape["vocab_size"], spaced), build.tokenizer.parent)
 
 
-def write_lessons(build: Build) -> Path:
+def write_lessons(build: Build, course: Course) -> Path:
     """Shards of lessons, each a function of its number; a core each."""
-    folder = build.work / "lessons"
+    folder = build.work / f"{course.name}-lessons"
     done = folder / "complete"
     if not done.exists():
+        count = max(2, round(course.settings["tokens"] / build.shard))
         with get_context("spawn").Pool(build.processes) as pool:
             one = partial(data.build_by_name, build.tokenizer, folder, int(build.shard), build.step)
-            for told in pool.imap(one, range(max(2, round(build.tokens / build.shard)))):
+            for told in pool.imap(one, range(course.first, course.first + count)):
                 print(told, flush=True)
         done.touch()
     return folder
 
 
-def train(build: Build, lessons: Path) -> Path:
+def train(build: Build, course: Course) -> Path:
     """Hand over to ``outcrop.training.pretrain`` in processes of their own; goes on where it was stopped."""
-    if not (build.model / "config.json").exists():
+    job = build.work / course.name
+    if not (job / "model" / "config.json").exists():
+        lessons = write_lessons(build, course)
         shape = build.work / "shape.json"
         shape.write_text(json.dumps(build.shape))
         settings = {
@@ -109,7 +118,7 @@ def train(build: Build, lessons: Path) -> Path:
             "shape": shape,
             "threads": 1,
             "step_tokens": build.step,
-            **build.schedule,
+            **course.settings,
         }
         flags = [part for name, value in settings.items() for part in ("--" + name.replace("_", "-"), str(value))]
         launcher = (
@@ -118,7 +127,7 @@ def train(build: Build, lessons: Path) -> Path:
             else []
         )
         subprocess.run(
-            [sys.executable, *launcher, "-m", "outcrop.training.pretrain", str(build.work / "job"), *flags],
+            [sys.executable, *launcher, "-m", "outcrop.training.pretrain", str(job), *flags],
             check=True,
             env={
                 **os.environ,
@@ -127,7 +136,7 @@ def train(build: Build, lessons: Path) -> Path:
                 "OMP_WAIT_POLICY": "PASSIVE",
             },
         )
-    return build.model
+    return job / "model"
 
 
 def prefer(build: Build, model: Path) -> Path:
@@ -147,7 +156,7 @@ def prefer(build: Build, model: Path) -> Path:
 
 def check_smoke(build: Build, gguf: Path) -> None:
     """The loss fell, and the file answers."""
-    losses = [json.loads(line)["loss"] for line in (build.work / "job" / "progress.jsonl").read_text().splitlines()]
+    losses = [json.loads(line)["loss"] for line in (build.work / "main" / "progress.jsonl").read_text().splitlines()]
     assert losses[-1] < losses[0] * 0.8, f"the loss did not fall: {losses}"
     with served(gguf) as url:
         told = _complete(url)
@@ -175,11 +184,14 @@ def main(argv: list[str] | None = None) -> None:
     given = vars(parser.parse_args(argv))
     ship = given.pop("ship")
     small = (
-        {"work": ROOT / ".pebble" / "smoke", "tokens": 1.6e5, "shard": 4e4, "processes": 1} if given["smoke"] else {}
+        {"work": ROOT / ".pebble" / "smoke", "tokens": 1.6e5, "last": 4e4, "shard": 4e4, "processes": 1}
+        if given["smoke"]
+        else {}
     )
     build = Build(**{**small, **{k: v for k, v in given.items() if v is not None}})
     make_tokenizer(build)
-    gguf = prefer(build, train(build, write_lessons(build)))
+    trained = [train(build, course) for course in build.courses]
+    gguf = prefer(build, export.averaged(trained, build.work / "pebble"))
     if build.smoke:
         return check_smoke(build, gguf)
     figures = card.measure(gguf, build.items, build.work / "scorecard.json")

@@ -88,6 +88,9 @@ def tool_line(tool: dict) -> str:
 
 
 def _kind(schema: dict) -> str:
+    """One word for a type; of ``anyOf``, as Pydantic writes an optional field, the alternative that is not null."""
+    for option in schema.get("anyOf", []):
+        schema = option if option.get("type") != "null" else schema
     return " | ".join(map(str, schema["enum"])) if "enum" in schema else str(schema.get("type", "any"))
 
 

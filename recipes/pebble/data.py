@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from recipes.pebble import variants
 from recipes.pebble.chat import LEARN, SKIP, Chat, Span, render
 from recipes.pebble.tasks import (
     copying,
@@ -64,8 +65,19 @@ DRILLED, DRILLS = 2, {
 }  # fmt: skip
 
 
+# After everything else, at a lower rate: what clients do most weighs more, and lessons come in the guises of ``variants``.
+LAST_SEED = 10_000  # of the first shard of these
+LAST: Shares = {
+    **MAIN, forced.forced: 4, forced.vague: 5, records.by_grammar: 14, tools.among: 16, tools.direct: 4, sources.grounded: 14, safety.harmful: 5, safety.harmless: 6,
+    babble: 0.5, sums.drill: 1.5,
+}  # fmt: skip
+DEMANDED = {forced.forced, forced.vague, records.by_grammar, records.several}  # answers whose form the engine demands
+
+
 def mix(seed: int) -> Shares:
     """The share of every task in shard ``seed``."""
+    if seed >= LAST_SEED:
+        return LAST
     shares = MAIN.copy()
     if seed < DRILLED:
         for task, share in DRILLS.items():
@@ -73,10 +85,13 @@ def mix(seed: int) -> Shares:
     return shares
 
 
-def spans(rng: Random, task: Task) -> list[Span]:
-    """One document of a task."""
+def spans(rng: Random, task: Task, last: bool = False) -> list[Span]:
+    """One document of a task; among the last lessons, perhaps in another guise."""
     made = task(rng)
-    return render(made) if isinstance(made, Chat) else made
+    if last and isinstance(made, Chat) and rng.random() < (0.5 if task in DEMANDED else 0.1):
+        made = variants.unthought(made)
+    parts = render(made) if isinstance(made, Chat) else made
+    return variants.foreign(rng, parts) if last and rng.random() < 0.06 else parts
 
 
 def texts(seed: int, count: int) -> Iterator[str]:
@@ -103,7 +118,11 @@ def documents(tokenizer: Tokenizer, seed: int, tokens: int, shares: Shares | Non
     total = 0
     while total < tokens:
         task = min(spent, key=spent.__getitem__)
-        document = babble(rng, tokenizer.get_vocab_size()) if task is babble else encode(tokenizer, spans(rng, task))
+        document = (
+            babble(rng, tokenizer.get_vocab_size())
+            if task is babble
+            else encode(tokenizer, spans(rng, task, last=seed >= LAST_SEED))
+        )
         spent[task] += len(document[0]) / shares[task]
         total += len(document[0])
         yield document

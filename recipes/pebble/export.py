@@ -1,27 +1,30 @@
-"""From a checkpoint to what ships: a Hugging Face folder and a Q8_0 GGUF file.
+"""From model folders to what ships: their mean, and a Q8_0 GGUF file.
 
 Knows nothing of tasks or training.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from outcrop.convert import convert
-from outcrop.training.network import Shape, Transformer
-from outcrop.training.pretrain import save_model
 
 
-def folder(checkpoint: Path, shape: Shape, tokenizer: Path, out: Path) -> Path:
-    """The weights of a running job's checkpoint as a Hugging Face folder."""
-    from tokenizers import Tokenizer
+def averaged(models: list[Path], out: Path) -> Path:
+    """The mean of the weights of model folders of one run, as folder ``out``, with the last one's tokenizer.
 
-    known = Tokenizer.from_file(str(tokenizer))
-    model = Transformer(shape)
-    model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["model"])
-    save_model(model, out, str(tokenizer), known.token_to_id("<|im_end|>"), known.token_to_id("<|endoftext|>"))
+    It keeps what the last lessons teach and most of what they made forget (Wortsman et al. 2022, arXiv 2109.01903).
+    """
+    weights = [load_file(model / "model.safetensors") for model in models]
+    mean = {
+        name: torch.stack([w[name].float() for w in weights]).mean(0).to(weights[0][name].dtype) for name in weights[0]
+    }
+    shutil.copytree(models[-1], out, dirs_exist_ok=True)
+    save_file(mean, out / "model.safetensors", metadata={"format": "pt"})
     return out
 
 

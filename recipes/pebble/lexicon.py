@@ -244,6 +244,15 @@ def unicode_text(rng: Random) -> str:
     return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(1, 5)))
 
 
+SCRIPTS = [(0x4E00, 0x9FA5), (0x4E00, 0x9FA5), (0x3042, 0x3093), (0x30A2, 0x30F3), (0xAC00, 0xD7A3), (0x430, 0x44F), (0x3B1, 0x3C9), (0x5D0, 0x5EA), (0x627, 0x63A), (0x905, 0x939), (0xE01, 0xE2E), (0xE0, 0xFF)]  # fmt: skip
+
+
+def scripted(rng: Random) -> str:
+    """A name of two to eight letters of one script that is not English's."""
+    low, high = rng.choice(SCRIPTS)
+    return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(2, 8)))
+
+
 def anything(rng: Random) -> str:
     """A value of any kind."""
     return rng.choice(ANY)(rng)

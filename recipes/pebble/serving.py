@@ -1,16 +1,22 @@
-"""A GGUF file behind llama.cpp's own server, in a child process, for as long as a block lasts.
+"""A GGUF file behind llama.cpp's own server, or behind Outcrop, in a child process, for as long as a block lasts.
 
-Knows nothing of Outcrop's engines: the recipe must be able to look at its model before there is a service.
+Lessons are asked of the bare server, as text. The scorecard is asked of the service, as users meet it: what the
+service adds to a request is part of what is measured.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _CHILD = """
 import sys, xllamacpp
@@ -42,3 +48,38 @@ def _address(child: subprocess.Popen) -> str:
         if line.startswith("at "):
             return line.split()[1]
     raise RuntimeError("llama.cpp could not load the model")
+
+
+ID = "outcrop.pebble-built"
+READY_S = 120
+
+
+@contextmanager
+def service(model: Path) -> Iterator[str]:
+    """The address of an Outcrop that serves ``model`` as ``ID``, without authentication; it ends with the block."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OUTCROP_")}
+    with TemporaryDirectory() as home, (Path(home) / "serve.log").open("wb") as log:
+        outcrop = [sys.executable, "-m", "outcrop"]
+        add = [*outcrop, "models", "add", str(model), "--id", ID, "--home", home]
+        subprocess.run(add, check=True, env=environment, stdout=log, stderr=log)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        options = ["--home", home, "--port", str(port), "--tls-port", "0", "--model", "", "--no-auth"]
+        child = subprocess.Popen([*outcrop, "serve", *options], env=environment, stdout=log, stderr=log)
+        try:
+            _wait(f"http://127.0.0.1:{port}", child)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            child.terminate()
+            child.wait(60)
+
+
+def _wait(url: str, child: subprocess.Popen) -> None:
+    deadline = time.monotonic() + READY_S
+    while child.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError("outcrop serve did not become ready")

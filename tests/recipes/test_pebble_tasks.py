@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from random import Random
 
@@ -13,8 +16,8 @@ import pytest
 pytest.importorskip("tokenizers")
 pytest.importorskip("numpy")
 
-from recipes.pebble import data, overlap, shared
-from recipes.pebble.chat import HARDLY, LEARN, Chat, Message, pebble, render, user
+from recipes.pebble import data, overlap, shared, variants
+from recipes.pebble.chat import HARDLY, LEARN, SKIP, Chat, Message, pebble, render, user
 from recipes.pebble.grammar import ask, choose, fill, listing
 from recipes.pebble.tasks import facts, forced, kinds, lists, memory, orders, records, sums, talk, tools
 
@@ -41,7 +44,7 @@ def human_text(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         kept.cache_clear()
 
 
-TASKS = [task for task in data.MAIN if task is not data.babble]
+TASKS = [task for task in data.LAST if task is not data.babble]
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: f"{t.__module__.rsplit('.', 1)[1]}.{t.__name__}")
@@ -56,6 +59,60 @@ def test_a_task_leaves_no_slot_or_choice_open_and_teaches_something(task):
 def test_the_same_seed_gives_the_same_lesson():
     assert list(data.texts(3, 20)) == list(data.texts(3, 20))
     assert list(data.texts(3, 20)) != list(data.texts(4, 20))
+
+
+def test_the_same_seed_gives_the_same_lesson_in_every_process():
+    """Sets of words have another order in every process, unless a seed of Python's own is set."""
+    code = (
+        "import hashlib, sys; from random import Random; from recipes.pebble import data; "
+        "made = (data.spans(Random(1), task, last=True) for task in data.LAST if task is not data.babble for _ in range(25)); "
+        "print(hashlib.sha256(repr(list(made)).encode()).hexdigest())"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in "12"
+    }
+    assert len(told) == 1
+
+
+def test_the_last_lessons_weigh_what_clients_do_and_come_in_other_guises():
+    assert data.mix(data.LAST_SEED) == data.LAST and data.MAIN.keys() < data.LAST.keys()
+    rng = Random(20)
+    made = ["".join(text for text, _ in data.spans(rng, records.by_grammar, last=True)) for _ in range(200)]
+    empty = sum("assistant\n<think>\n\n</think>\n\n{" in text for text in made)
+    assert 60 < empty < 140
+    assert any(re.search(r"[^\x00-\u024f]", text) for text in made)
+    assert not any("<think>\n\n" in text for text in data.texts(5, 100))
+
+
+def test_a_reply_that_may_not_be_thought_about_follows_an_empty_thought_that_is_not_learnt():
+    chat = variants.unthought(Chat([user("2 + 2?"), pebble("2 + 2 = 4", thought="so 4")]))
+    parts = render(chat)
+    assert ("<think>\n\n</think>\n\n", SKIP) in parts and ("2 + 2 = 4", LEARN) in parts
+    assert "so 4" not in "".join(text for text, _ in parts)
+
+
+def test_a_name_in_another_script_is_the_same_wherever_it_stands():
+    parts = render(
+        Chat([user("Say hello to Amelia. Zoe is here."), pebble([('{"who": "', HARDLY), ('Amelia"}', LEARN)])])
+    )
+    read, written = (text for text, _ in variants.foreign(Random(2), parts) if "hello" in text or '"}' in text)
+    name = written.removesuffix('"}')
+    assert 2 <= len(name) <= 8 and not name.isascii() and f"hello to {name}. Zoe" in read
+    plain = render(Chat([user("hello"), pebble("Hello!")]))
+    assert variants.foreign(Random(2), plain) == plain
+
+
+def test_a_tool_that_says_nothing_of_itself_is_filled_from_the_request():
+    rng = Random(21)
+    for _ in range(300):
+        chat = forced.vague(rng)
+        call = json.loads("".join(text for text, _ in chat.messages[-1].text))
+        (tool,) = chat.tools
+        assert call["name"] == tool["name"] and re.fullmatch(r"[\w-]{1,64}", tool["name"])
+        assert set(call["arguments"]) <= set(tool["parameters"]["properties"])
 
 
 def test_the_first_lessons_are_half_drills_and_the_rest_are_not():
@@ -255,7 +312,8 @@ def test_the_template_writes_what_the_lessons_write():
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     template = environment.from_string(TEMPLATE)
     tool = {"name": "find", "description": "Find it", "parameters": {"type": "object", "required": ["what"], "properties": {
-        "what": {"type": "string", "description": "the thing"}, "size": {"enum": ["S", "L"]}}}}  # fmt: skip
+        "what": {"type": "string", "description": "the thing"}, "size": {"enum": ["S", "L"]},
+        "until": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "a day"}}}}  # fmt: skip
     chat = Chat(
         [
             Message("system", "Be brief."),
@@ -273,6 +331,16 @@ def test_the_template_writes_what_the_lessons_write():
     ]  # fmt: skip
     expected = "".join(text for text, _ in render(chat))
     assert template.render(messages=messages, tools=[{"type": "function", "function": tool}]) == expected
-    assert template.render(messages=messages[:2], add_generation_prompt=True, enable_thinking=False).endswith(
-        "assistant\n<think>\n\n</think>\n\n"
+    assert '"until": "string?, a day"' in expected
+    # what the engine asks for under a schema or a forced call must be a prompt that the last lessons have
+    unthought = render(variants.unthought(Chat([*chat.messages[:2], pebble("x")], [tool])))
+    begun = "".join(text for text, _ in unthought).partition("x<|im_end|>")[0]
+    assert (
+        template.render(
+            messages=messages[:2],
+            tools=[{"type": "function", "function": tool}],
+            add_generation_prompt=True,
+            enable_thinking=False,
+        )
+        == begun
     )

@@ -34,6 +34,31 @@ def forced(rng: Random) -> Chat:
     return Chat([*messages, user(text), pebble(_bare(name, arguments, len(specs) > 1))], specs)
 
 
+def vague(rng: Random) -> Chat:
+    """The only tool says nothing of what it is for, as libraries write it that want a class filled; its arguments do, and the request has them all."""
+    if rng.random() < 0.4:
+        spec, text, name, arguments = _filled(rng)
+        spec = spec[0]
+    else:
+        tool, text, arguments = (tools.everyday if rng.random() < 0.6 else tools.named_after)(rng)
+        spec, name = tool.spec, tool.spec["name"]
+    if rng.random() < 0.6:
+        stem = rng.choice([name, name, rng.choice(tools.OBJECTS).split("|")[0], lex.noun(rng)]).replace("_", " ")
+        name = choose(
+            rng,
+            f"[[Typed|Strict|New|{lex.pseudo(rng)}] {stem}|{stem} [model|schema|class|output|form]|final [answer|output|reply]|[output|answer|response|reply|arguments]]",
+        )
+        name = styled(rng, name.lower().replace(" ", "_"))
+        name = name.title().replace("_", "") if rng.random() < 0.4 else name
+    about = choose(
+        rng,
+        f"[[[Rightly|Fully|Properly|Duly] |][read|filled|parsed|typed|validated|taken] [`{name}`|{name}|arguments|data|fields|values] [with all the [needed|right|given] [arguments|fields|values]|in the right types||]|The last [reply|answer] of the conversation|]",
+    )
+    spec = {**spec, "name": name, "description": about.strip()}
+    messages = [talk.system(rng)] if rng.random() < 0.1 else []
+    return Chat([*messages, user(text), pebble(_bare(name, arguments, choice=False))], [spec])
+
+
 def _filled(rng: Random) -> tuple[list[dict], str, str, dict]:
     """A record as the arguments of the only tool: how applications get structured output from a model that has tools."""
     while True:

@@ -314,7 +314,7 @@ def logic(rng: Random) -> Chat:
     """Who is tallest; or whether one thing follows from two others."""
     if rng.random() < 0.6:
         more, most, least = rng.choice(ORDERS)
-        names = list({lex.name(rng) for _ in range(rng.choice([3, 3, 4]))})
+        names = list(dict.fromkeys(lex.name(rng) for _ in range(rng.choice([3, 3, 4]))))
         facts = [f"{a} is {more} than {b}." for a, b in itertools.pairwise(names)]
         rng.shuffle(facts)
         top = rng.random() < 0.5
