@@ -60,21 +60,25 @@ def service(model: Path) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OUTCROP_")}
     with TemporaryDirectory() as home, (Path(home) / "serve.log").open("wb") as log:
         outcrop = [sys.executable, "-m", "outcrop"]
-        add = [*outcrop, "models", "add", str(model), "--id", ID, "--home", home]
-        subprocess.run(add, check=True, env=environment, stdout=log, stderr=log)
+        subprocess.run(
+            [*outcrop, "models", "add", str(model), "--id", ID, "--home", home],
+            check=True,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         options = ["--home", home, "--port", str(port), "--tls-port", "0", "--model", "", "--no-auth"]
         child = subprocess.Popen([*outcrop, "serve", *options], env=environment, stdout=log, stderr=log)
         try:
-            _wait(f"http://127.0.0.1:{port}", child)
+            _wait(f"http://127.0.0.1:{port}", child, Path(log.name))
             yield f"http://127.0.0.1:{port}"
         finally:
             child.terminate()
             child.wait(60)
 
 
-def _wait(url: str, child: subprocess.Popen) -> None:
+def _wait(url: str, child: subprocess.Popen, log: Path) -> None:
     deadline = time.monotonic() + READY_S
     while child.poll() is None and time.monotonic() < deadline:
         try:
@@ -82,4 +86,4 @@ def _wait(url: str, child: subprocess.Popen) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise RuntimeError("outcrop serve did not become ready")
+    raise RuntimeError(f"outcrop serve did not become ready:\n{log.read_text()}")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
+from recipes.pebble import card, serving
 
+from outcrop.engines.probe import PEBBLE
 from outcrop.evaluation.pebble import rows as questions
 from outcrop.evaluation.pebble import scorecard
 from outcrop.evaluation.pebble.item import Reply
@@ -87,3 +90,19 @@ def test_a_failing_request_is_a_wrong_answer_and_is_told():
     assert figures[""] == {"right": 0, "asked": 5, "percent": 0.0, "failed": 5, "error": "OSError: gone"}
     assert "| 0.0 % | 90 % | 5, 5 failed: OSError: gone |" in scorecard.table({"rows": {"memory": figures}})
     assert "failed" not in scorecard.score(lambda item, limit: Reply(text="no"), "memory", 5, 1, 2)[""]
+
+
+def test_a_build_is_measured_through_the_service(tmp_path):
+    """Every request arrives and every question fits the context; what is right is the model's affair."""
+    figures = card.measure(PEBBLE, 1, tmp_path / "scorecard.json")
+    assert json.loads((tmp_path / "scorecard.json").read_text()) == figures
+    parts = [part for row in figures["rows"].values() for part in row.values()]
+    assert len(parts) == 14 and not any("failed" in part for part in parts)
+    assert len((tmp_path / "scorecard.replies.jsonl").read_text().splitlines()) == 14
+    assert figures["speed"]["tokens_per_second"] > 0
+
+
+def test_what_is_no_model_is_not_measured(tmp_path):
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF but nothing more")
+    with pytest.raises(subprocess.CalledProcessError), serving.service(tmp_path / "broken.gguf"):
+        pytest.fail("served")
