@@ -29,7 +29,7 @@ TINY = {**SHAPE, "vocab_size": 1024, "hidden_size": 64, "num_hidden_layers": 2, 
 
 @dataclass
 class Course:
-    """Lessons and a training on them, in folders of the same name; ``settings`` are those of ``outcrop.training.pretrain``."""
+    """Lessons, in folder ``NAME-lessons``, and a training on them, in ``NAME``; ``settings`` are those of ``outcrop.training.pretrain``."""
 
     name: str
     first: int  # number of the first shard
@@ -60,16 +60,10 @@ class Build:
     @property
     def courses(self) -> list[Course]:
         """From weights that can copy, at a rate that falls to nothing; then, from half of that rate, to nothing again."""
-        start = {"tokens": self.tokens, "minutes": self.minutes, "copying": True}
-        last = {"tokens": self.last, "start_from": self.work / "main" / "model"}
-        if self.smoke:
-            pace = [{"log_steps": 5}, {"log_steps": 1}]
-        else:
-            pace = [
-                {"decay": 0.85, "matrix_lr": 0.02, "warmup_steps": 100, "compile": True},
-                {"decay": 1.0, "matrix_lr": 0.01, "other_lr": 1.5e-3, "warmup_steps": 50, "compile": True},
-            ]
-        return [Course("main", 0, start | pace[0]), Course("last", data.LAST_SEED, last | pace[1])]
+        pace = {"log_steps": 1, "warmup_steps": 5} if self.smoke else {"compile": True}
+        main = {"tokens": self.tokens, "minutes": self.minutes, "copying": True, "warmup_steps": 100, "matrix_lr": 0.02, "decay": 0.85}  # fmt: skip
+        last = {"tokens": self.last, "start_from": self.work / "main" / "model", "warmup_steps": 50, "matrix_lr": 0.01, "other_lr": 1.5e-3, "decay": 1.0}  # fmt: skip
+        return [Course("main", 0, main | pace), Course("last", data.LAST_SEED, last | pace)]
 
     @property
     def preference(self) -> preference.Settings:

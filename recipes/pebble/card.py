@@ -76,7 +76,7 @@ def compute(*jobs: Path) -> str:
         f"{last['tokens'] / 1e6:.1f} million tokens in {last['step']:,} steps and {last['seconds'] / 60:.0f} minutes of training, the last loss {last['loss']:.2f} nats a token"
         for last in lasts
     ]
-    return f"`make pebble`, in one go: {'; then '.join(told)}: {sum(last['tokens'] for last in lasts) / 1e6:.1f} million tokens in all."
+    return f"`make pebble`: {'; then '.join(told)}: {sum(last['tokens'] for last in lasts) / 1e6:.1f} million tokens in all."
 
 
 def count_parameters(model: Path) -> int:

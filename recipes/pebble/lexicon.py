@@ -224,33 +224,24 @@ def price(rng: Random) -> str:
     return f"{number(rng)}.{rng.randint(0, 99):02d}"
 
 
+SCRIPTS = [(0x4E00, 0x9FA5), (0x4E00, 0x9FA5), (0x3042, 0x3093), (0x30A2, 0x30F3), (0xAC00, 0xD7A3), (0x430, 0x44F), (0x3B1, 0x3C9), (0x5D0, 0x5EA), (0x627, 0x63A), (0x905, 0x939), (0xE01, 0xE2E), (0xE0, 0xFF)]  # fmt: skip
+SIGNS = [(0xE0, 0xFF), (0x100, 0x17F), (0x3B1, 0x3C9), (0x430, 0x44F), (0x5D0, 0x5EA), (0x627, 0x63A), (0x905, 0x939), (0x3042, 0x3093), (0x4E00, 0x9FA5), (0xAC00, 0xD7A3), (0x1F600, 0x1F64F), (0x1F300, 0x1F5FF)]  # fmt: skip
+
+
 def unicode_text(rng: Random) -> str:
     """A few characters of another script, accents or emoji."""
-    ranges = [
-        (0xE0, 0xFF),
-        (0x100, 0x17F),
-        (0x3B1, 0x3C9),
-        (0x430, 0x44F),
-        (0x5D0, 0x5EA),
-        (0x627, 0x63A),
-        (0x905, 0x939),
-        (0x3042, 0x3093),
-        (0x4E00, 0x9FA5),
-        (0xAC00, 0xD7A3),
-        (0x1F600, 0x1F64F),
-        (0x1F300, 0x1F5FF),
-    ]
-    low, high = rng.choice(ranges)
-    return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(1, 5)))
-
-
-SCRIPTS = [(0x4E00, 0x9FA5), (0x4E00, 0x9FA5), (0x3042, 0x3093), (0x30A2, 0x30F3), (0xAC00, 0xD7A3), (0x430, 0x44F), (0x3B1, 0x3C9), (0x5D0, 0x5EA), (0x627, 0x63A), (0x905, 0x939), (0xE01, 0xE2E), (0xE0, 0xFF)]  # fmt: skip
+    return _signs(rng, SIGNS, 1, 5)
 
 
 def scripted(rng: Random) -> str:
     """A name of two to eight letters of one script that is not English's."""
-    low, high = rng.choice(SCRIPTS)
-    return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(2, 8)))
+    return _signs(rng, SCRIPTS, 2, 8)
+
+
+def _signs(rng: Random, ranges: list[tuple[int, int]], fewest: int, most: int) -> str:
+    """So many characters of one of the ranges of code points."""
+    low, high = rng.choice(ranges)
+    return "".join(chr(rng.randint(low, high)) for _ in range(rng.randint(fewest, most)))
 
 
 def anything(rng: Random) -> str:

@@ -7,7 +7,6 @@ service adds to a request is part of what is measured.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from outcrop.engines.llama import free_port
 
 _CHILD = """
 import sys, xllamacpp
@@ -66,16 +67,14 @@ def service(model: Path) -> Iterator[str]:
             env=environment,
             stdout=subprocess.DEVNULL,
         )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         options = ["--home", home, "--port", str(port), "--tls-port", "0", "--model", "", "--no-auth"]
-        child = subprocess.Popen([*outcrop, "serve", *options], env=environment, stdout=log, stderr=log)
-        try:
-            _wait(f"http://127.0.0.1:{port}", child, Path(log.name))
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            child.terminate()
-            child.wait(60)
+        with subprocess.Popen([*outcrop, "serve", *options], env=environment, stdout=log, stderr=log) as child:
+            try:
+                _wait(f"http://127.0.0.1:{port}", child, Path(log.name))
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                child.terminate()
 
 
 def _wait(url: str, child: subprocess.Popen, log: Path) -> None:

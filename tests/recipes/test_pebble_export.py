@@ -13,18 +13,9 @@ from recipes.pebble import export
 from outcrop.training import hub_folder
 from outcrop.training.network import Shape, Transformer
 
-SHAPE = Shape(
-    vocab_size=64,
-    hidden_size=32,
-    num_hidden_layers=1,
-    num_attention_heads=1,
-    num_key_value_heads=1,
-    intermediate_size=64,
-)
-
 
 def test_the_mean_of_two_models_is_the_mean_of_every_weight(tmp_path: Path) -> None:
-    made = [Transformer(SHAPE), Transformer(SHAPE)]
+    made = [Transformer(Shape.of_depth(1, 64)) for _ in range(2)]
     folders = [tmp_path / "first", tmp_path / "last"]
     for model, folder in zip(made, folders, strict=True):
         hub_folder.save(model, folder, 1, 2)

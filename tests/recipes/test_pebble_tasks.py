@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -64,13 +65,17 @@ def test_the_same_seed_gives_the_same_lesson():
 def test_the_same_seed_gives_the_same_lesson_in_every_process():
     """Sets of words have another order in every process, unless a seed of Python's own is set."""
     code = (
-        "import hashlib, sys; from random import Random; from recipes.pebble import data; "
-        "made = (data.spans(Random(1), task, last=True) for task in data.LAST if task is not data.babble for _ in range(25)); "
+        "import hashlib; from random import Random; from recipes.pebble import data; "
+        "made = (data.spans(Random(i), task, last=True) for task in data.LAST if task is not data.babble for i in range(25)); "
         "print(hashlib.sha256(repr(list(made)).encode()).hexdigest())"
     )
     told = {
         subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
         ).stdout
         for seed in "12"
     }

@@ -93,10 +93,8 @@ def table(figures: dict) -> str:
         for part, figure in parts.items():
             name = questions.ROWS[row][0] + (f": {part}" if part else "")
             wanted = f"{TARGETS[row, part]} %" if (row, part) in TARGETS else ""
-            asked = f"{figure['asked']}" + (
-                f", {figure['failed']} failed: {figure['error']}" if "failed" in figure else ""
-            )
-            lines.append(f"| {name} | {figure['percent']} % | {wanted} | {asked} |")
+            failed = f", {figure['failed']} failed: {figure['error']}" if "failed" in figure else ""
+            lines.append(f"| {name} | {figure['percent']} % | {wanted} | {figure['asked']}{failed} |")
     if fast := figures.get("speed"):
         lines.append(
             f"| speed | {fast['tokens_per_second']} tokens/s, {fast['first_token_ms']} ms to the first token | 1,000 tokens/s, 150 ms | |"
